@@ -1,0 +1,3 @@
+module tidepool/bench_go
+
+go 1.19

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
+include_HEADERS = \
+	include/tidepool.h
+
+tidepoolincludedir = $(includedir)/tidepool
+tidepoolinclude_HEADERS = \
+	include/tidepool/attrs.h \
+	include/tidepool/gc.h \
+	include/tidepool/heap.h \
+	include/tidepool/pool.h \
+	include/tidepool/short.h \
+	include/tidepool/version.h
+
+tidepooldetailincludedir = $(tidepoolincludedir)/detail
+tidepooldetailinclude_HEADERS = \
+	include/tidepool/detail/classes.h \
+	include/tidepool/detail/local.h \
+	include/tidepool/detail/sequence_none.h \
+	include/tidepool/detail/sequence_x86_64.h

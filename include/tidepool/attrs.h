@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the public headers say to the compiler: one macro each, empty where a compiler lacks it.
+   TP_CHECKED (defined by the application, or implied by compiling without optimisation) asks for
+   the attributes by which `gcc -fanalyzer` finds leaks, double puts and uses after put. */
+#ifndef TIDEPOOL_ATTRS_H
+#define TIDEPOOL_ATTRS_H
+
+#ifdef __cplusplus
+#define TP_BEGIN_DECLS extern "C" {
+#define TP_END_DECLS }
+#define TP_ALIGNOF(type) alignof(type)
+#else
+#define TP_BEGIN_DECLS
+#define TP_END_DECLS
+#define TP_ALIGNOF(type) _Alignof(type)
+#endif
+
+#if !defined(TP_CHECKED) && !defined(__OPTIMIZE__)
+#define TP_CHECKED 1
+#endif
+
+#define TP_API __attribute__((visibility("default")))
+#define TP_NODISCARD __attribute__((warn_unused_result))
+#define TP_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
+#define TP_ALLOC_SIZE(...) __attribute__((alloc_size(__VA_ARGS__)))
+#define TP_ALLOC_ALIGN(n) __attribute__((alloc_align(n)))
+#define TP_FORMAT(archetype, string, first) __attribute__((format(archetype, string, first)))
+#define TP_COLD __attribute__((cold, noinline))
+#define TP_MALLOC __attribute__((malloc))
+#define TP_ALWAYS_INLINE __attribute__((always_inline)) static inline
+#define TP_LIKELY(x) __builtin_expect(!!(x), 1)
+#define TP_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define TP_ACCESS(mode, ...) __attribute__((access(mode, __VA_ARGS__)))
+#else
+#define TP_ACCESS(mode, ...)
+#endif
+
+/* An allocator's deallocator, for the analyser only: in optimised builds an object that comes from
+   a pool is not fresh memory, and a compiler told otherwise may delete stores into it.
+   TP_INLINE_FREED_BY begins the definition of such a function in a header: gcc's attribute makes it
+   noinline, so that there it is not declared inline. */
+#if defined(TP_CHECKED) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define TP_FREED_BY(function, argument) __attribute__((malloc(function, argument)))
+#define TP_INLINE_FREED_BY(function, argument)                                                     \
+    __attribute__((malloc(function, argument), warn_unused_result, unused)) static
+#else
+#define TP_FREED_BY(function, argument)
+#define TP_INLINE_FREED_BY(function, argument)                                                     \
+    __attribute__((warn_unused_result, unused)) static inline
+#endif
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Not for applications: no restartable sequences here, so every operation is a call. */
+#ifndef TIDEPOOL_DETAIL_SEQUENCE_NONE_H
+#define TIDEPOOL_DETAIL_SEQUENCE_NONE_H
+
+TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object)
+{
+    (void)local;
+    *object = (void *)0;
+    return false;
+}
+
+TP_ALWAYS_INLINE bool tp_detail_put(struct tp_detail_local *local, void *object)
+{
+    (void)local;
+    (void)object;
+    return false;
+}
+
+#endif

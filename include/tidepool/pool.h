@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Object pools that behave like Go's sync.Pool, by their prefixed names.
+
+   A pool keeps what was put for whoever gets next. Idle objects live in per-thread magazines; an
+   object that stays idle through two collection cycles is dropped, whether its thread runs, sleeps
+   or computes. All functions may be called by any thread at any time, but not from a signal
+   handler; put keeps errno. Callbacks run with no lock of the library held. */
+#ifndef TIDEPOOL_POOL_H
+#define TIDEPOOL_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tidepool/attrs.h>
+#include <tidepool/detail/local.h>
+#include <tidepool/gc.h>
+
+TP_BEGIN_DECLS
+
+typedef struct tp_pool tp_pool;
+
+/* The objects themselves are collected. Comes with the collector: EINVAL until then. */
+#define TP_POOL_COLLECTED 1u
+
+typedef struct tp_pool_options {
+    const char *name;                                /* in stats and profiles; copied; may be NULL */
+    size_t size, align;                              /* bytes; size 0: objects come from make() */
+    void *(*make)(void *context);                    /* foreign object, NULL = failed */
+    int (*construct)(void *object, void *context);   /* once per object made; 0 or negative errno */
+    void (*reset)(void *object, void *context);      /* on every put, before the object is idle */
+    bool (*keep)(const void *object, void *context); /* on put, before reset; false: drop it now */
+    void (*destruct)(void *object, void *context);   /* once, when dropped */
+    void *context;                                   /* handed to every callback */
+    size_t idle_max;                                 /* bound on idle objects, 0 = none */
+    size_t live_max;                                 /* bound on objects that exist, 0 = none */
+    const tp_gc_type *gc_type;                       /* NULL; comes with the collector */
+    unsigned flags;                                  /* 0; TP_POOL_COLLECTED comes with the collector */
+} tp_pool_options;
+
+/* One pool's counters, all since it was created, but for idle, live and waiting: those are now.
+   Read while other threads work, they are a little apart from each other. */
+typedef struct tp_pool_stats {
+    uint64_t gets;    /* objects handed out */
+    uint64_t puts;    /* objects taken back (NULL not counted) */
+    uint64_t hits;    /* gets that an idle object served */
+    uint64_t misses;  /* gets that had to make one */
+    uint64_t made;    /* objects made, by gets and by tp_pool_reserve */
+    uint64_t dropped; /* objects destructed and given back */
+    uint64_t idle;    /* objects that nobody uses now */
+    uint64_t live;    /* objects that exist now: idle ones and those in use */
+    uint64_t waits;   /* tp_pool_get_wait calls that slept */
+    uint64_t waiting; /* threads that sleep in tp_pool_get_wait now */
+    uint64_t stolen;  /* objects taken from other threads' spare magazines */
+    uint64_t refused; /* gets that ended in EAGAIN */
+    uint64_t capacity; /* objects that one magazine holds now */
+} tp_pool_stats;
+
+/* Creates a pool. The options are copied. The caller owns it: tp_pool_destroy.
+   NULL and errno: EINVAL (no size and no make; make with a size or without destruct; align not a
+   power of two; an unknown flag or a gc_type), EOVERFLOW (size too large), ENOMEM, or
+   EAGAIN when TP_POOLS_MAX pools exist. Any thread. */
+TP_API TP_NODISCARD tp_pool *tp_pool_create(const tp_pool_options *options);
+
+/* The bound on pools that exist at one time in a process. */
+#define TP_POOLS_MAX 8000
+
+/* Drops what is idle and gives the pool back. Objects still in use may be put later: the pool
+   lingers until the last one was. Returns after the idle objects were destructed, unless called
+   from a callback. Threads that wait in tp_pool_get_wait return NULL with EINVAL. NULL is ignored.
+   No get may run at the same time or begin later. */
+TP_API void tp_pool_destroy(tp_pool *pool);
+
+/* Like tp_pool_get, but at live_max waits for a put: at most timeout_ns nanoseconds, for ever when
+   negative. NULL and errno EAGAIN when the time is over; otherwise as tp_pool_get. */
+TP_API TP_NODISCARD void *tp_pool_get_wait(tp_pool *pool, int64_t timeout_ns);
+
+/* Gets up to n objects into objects[]; returns how many, and where fewer, errno as tp_pool_get. */
+TP_API size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n);
+
+/* Puts n objects; a NULL among them is ignored. */
+TP_API void tp_pool_put_many(tp_pool *pool, void **objects, size_t n);
+
+/* Makes objects until n are idle; returns how many of the n are ready. Fewer at live_max, at idle_max
+   or for want of memory: errno then says which (EAGAIN, ENOMEM). */
+TP_API size_t tp_pool_reserve(tp_pool *pool, size_t n);
+
+/* Drops everything idle now, what other threads hold too, and returns after it was destructed,
+   unless called from a callback. */
+TP_API void tp_pool_trim(tp_pool *pool);
+
+/* Fills *stats. Sums per-thread counters: microseconds, no lock that a get or put waits for long. */
+TP_API void tp_pool_stats_read(tp_pool *pool, tp_pool_stats *stats);
+
+/* What the inlined calls fall back on. Not for applications. */
+TP_API TP_NODISCARD void *tp_detail_pool_get(tp_pool *pool);
+TP_API void tp_detail_pool_put(tp_pool *pool, void *object);
+
+/* What an inlined call sees of a pool: its place in every thread's table of caches. */
+struct tp_detail_pool_head {
+    uint32_t offset; /* bytes; 0 leads to the closed record at the table's head */
+};
+
+/* Takes an object back. It must have come from this pool. NULL is ignored. Keeps errno.
+   keep, where the pool has it, runs first, then reset, on this thread. */
+static inline void tp_pool_put(tp_pool *pool, void *object)
+{
+    const struct tp_detail_pool_head *head = (const struct tp_detail_pool_head *)pool;
+    if (TP_UNLIKELY(!tp_detail_put(tp_detail_local_at(head->offset), object)))
+        tp_detail_pool_put(pool, object);
+}
+
+/* Hands out an idle object as it was put (it is not zeroed), or a new one: made by the pool's make,
+   or memory of `size` bytes with undefined contents on which construct was run.
+   The caller owns it until tp_pool_put. NULL and errno: ENOMEM, EAGAIN at live_max, or the error
+   that construct returned. */
+TP_INLINE_FREED_BY(tp_pool_put, 2) void *tp_pool_get(tp_pool *pool)
+{
+    const struct tp_detail_pool_head *head = (const struct tp_detail_pool_head *)pool;
+    void *object;
+    if (TP_UNLIKELY(!tp_detail_get(tp_detail_local_at(head->offset), &object)))
+        return tp_detail_pool_get(pool);
+    return object;
+}
+
+/* A static pool that creates itself at its first get. */
+struct tp_detail_pool_static {
+    uint32_t offset; /* as in tp_detail_pool_head; set once the pool exists */
+    tp_pool *pool;
+    tp_pool_options options;
+};
+
+/* The offset is set while other threads may read it; a thread that sees it finds its record closed
+   or open, and either is right. */
+TP_ALWAYS_INLINE struct tp_detail_local *
+tp_detail_static_local(const struct tp_detail_pool_static *self)
+{
+    return tp_detail_local_at(__atomic_load_n(&self->offset, __ATOMIC_RELAXED));
+}
+
+TP_API tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self);
+TP_API TP_NODISCARD void *tp_detail_pool_static_get(struct tp_detail_pool_static *self);
+TP_API void tp_detail_pool_static_put(struct tp_detail_pool_static *self, void *object);
+
+/* Defines a typed pool for this file: NAME_get(), NAME_put(object), and NAME_pool() for the calls
+   that take a tp_pool *. Options follow as designated initialisers and may be left out:
+
+       TP_POOL_DEFINE(line, struct line, .reset = line_reset)
+
+   The pool lives as long as the process; with .make, size and align are ignored. */
+#define TP_POOL_DEFINE(NAME, ...) TP_DETAIL_POOL_DEFINE(NAME, __VA_ARGS__, )
+
+#define TP_DETAIL_POOL_DEFINE(NAME, TYPE, ...)                                                     \
+    static struct tp_detail_pool_static NAME##_pool_static = {                                     \
+        .offset = 0,                                                                               \
+        .pool = NULL,                                                                              \
+        .options = {.name = #NAME, .size = sizeof(TYPE), .align = TP_ALIGNOF(TYPE), __VA_ARGS__}}; \
+    __attribute__((unused)) static inline tp_pool *NAME##_pool(void)                               \
+    {                                                                                              \
+        return tp_detail_pool_static_pool(&NAME##_pool_static);                                    \
+    }                                                                                              \
+    __attribute__((unused)) static inline void NAME##_put(TYPE *object)                            \
+    {                                                                                              \
+        if (TP_UNLIKELY(!tp_detail_put(tp_detail_static_local(&NAME##_pool_static), object)))      \
+            tp_detail_pool_static_put(&NAME##_pool_static, object);                                \
+    }                                                                                              \
+    TP_INLINE_FREED_BY(NAME##_put, 1) TYPE *NAME##_get(void)                                       \
+    {                                                                                              \
+        void *object;                                                                              \
+        if (TP_UNLIKELY(!tp_detail_get(tp_detail_static_local(&NAME##_pool_static), &object)))     \
+            object = tp_detail_pool_static_get(&NAME##_pool_static);                               \
+        return (TYPE *)object;                                                                     \
+    }
+
+TP_END_DECLS
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one seam to AddressSanitizer and Valgrind: memory that nobody may touch is hidden, memory
+   that is handed out is shown. Nothing in other builds. */
+#ifndef TPI_BASE_TRACK_H
+#define TPI_BASE_TRACK_H
+
+#if defined(TPI_ADDRESS_SANITIZER)
+
+#include <sanitizer/asan_interface.h>
+
+static inline void tpi_track_hide(const void *memory, size_t bytes)
+{
+    __asan_poison_memory_region(memory, bytes);
+}
+
+static inline void tpi_track_show(const void *memory, size_t bytes)
+{
+    __asan_unpoison_memory_region(memory, bytes);
+}
+
+static inline void tpi_track_show_kept(const void *memory, size_t bytes)
+{
+    __asan_unpoison_memory_region(memory, bytes);
+}
+
+#elif defined(TPI_VALGRIND)
+
+#include <valgrind/memcheck.h>
+
+static inline void tpi_track_hide(const void *memory, size_t bytes)
+{
+    VALGRIND_MAKE_MEM_NOACCESS(memory, bytes);
+}
+
+static inline void tpi_track_show(const void *memory, size_t bytes)
+{
+    VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes);
+}
+
+static inline void tpi_track_show_kept(const void *memory, size_t bytes)
+{
+    VALGRIND_MAKE_MEM_DEFINED(memory, bytes);
+}
+
+#else
+
+static inline void tpi_track_hide(const void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
+}
+
+static inline void tpi_track_show(const void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
+}
+
+static inline void tpi_track_show_kept(const void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/cache: the one caching mechanism. A cache holds idle objects of one kind (a size class of the
+   heap, a pool) as magazines: in threads, one loaded (what the inlined path sees), one previous and
+   a short list of victims; and in its depot and victim depot, lock-free stacks of magazines.
+
+   docs/design/rseq.md is the protocol between a thread and those who take from it. The invariants:
+
+   I1. A local record's limits are open only if its cache may be inlined, its thread has a place to
+       announce sequences, and nobody holds the record's lock.
+   I2. Everything in a local record but word, and the slots of the loaded magazine, changes only
+       under its thread record's lock. Those two change under the lock with limits closed and fenced,
+       or in a sequence of the owner's while they are open.
+   I3. A magazine is in one place: loaded, previous, in a victims list, in a stack, or in one
+       function's hands. So an idle object is in one place.
+   I4. A stack's magazines are never unmapped; reading the next of one that has left it is harmless.
+   I5. Nothing is locked and nobody's callback runs under a record's lock.
+
+   Counting. A word's upper bits count hits. Every change of objects[] that is no get and no put adds
+   its size to balance; so puts = level - balance + hits, and the fast path counts for nothing. */
+#ifndef TPI_CACHE_H
+#define TPI_CACHE_H
+
+#include "base/base.h"
+#include "heap/heap.h"
+#include "os/os.h"
+
+#include <tidepool/detail/local.h>
+
+enum {
+    TPI_CACHES_MAX = 8192,   /* size classes and pools at one time; number 0 is always closed */
+    TPI_MAGAZINE_MAX = 62,   /* objects in the largest magazine */
+    TPI_CLOSED_FLOOR = 0xffff
+};
+
+/* One stack of magazines: the top one's number, and a tag that grows with every change. */
+struct tpi_stack {
+    uint64_t head;
+} TPI_ALIGNED(TPI_CACHE_LINE);
+
+/* Why a cache's limits stay closed: bits of tpi_cache.closed. */
+enum tpi_closed {
+    TPI_CLOSED_WAITING = 1,   /* somebody waits for each put */
+    TPI_CLOSED_CHECKING = 2,  /* every get and put is looked at */
+    TPI_CLOSED_DESTROYED = 4  /* nothing may become idle here again */
+};
+
+struct tpi_cache {
+    uint32_t number;
+    bool calls_on_put;        /* an inlined put would miss a callback */
+    uint32_t closed;          /* atomic; read under a record's lock before its limits are opened */
+    uint32_t capacity;        /* atomic; objects in a new magazine; tuned by cycles */
+    uint32_t capacity_base;   /* by the object's size */
+    uint32_t capacity_max;
+    uint64_t bytes;           /* of an object; 0: unknown */
+    uint64_t idle_max;        /* 0: no bound */
+    /* Drops the last object of objects[0 .. *count) until *count is 0, lowering *count before each
+       one: what a fork in between leaves is then known. Nobody holds them any more, nor a lock. */
+    void (*drop)(struct tpi_cache *self, void **objects, uint32_t *count);
+
+    struct tpi_stack depot;   /* whole magazines, newest first */
+    struct tpi_stack victims; /* what the depot held when the last cycle began */
+
+    uint64_t budget TPI_ALIGNED(TPI_CACHE_LINE); /* atomic; of idle_max, what magazines may still hold */
+    uint64_t contention;      /* atomic; lost races for the depot's head */
+    uint64_t contention_seen; /* at the last cycle */
+    uint64_t hits_retired;    /* atomic; of threads that ended */
+    uint64_t puts_retired;    /* atomic */
+    uint64_t stolen;          /* atomic */
+    struct tpi_stack doomed;  /* magazines to be dropped */
+};
+
+struct tpi_cache_counts {
+    uint64_t hits, puts, stolen;
+};
+
+/* --- one cache: registry.c --- */
+
+/* Gives the cache a number and zero counters. bytes 0: unknown size. False: EAGAIN, all numbers are
+   taken. The caller has filled calls_on_put, closed, bytes, idle_max and drop. */
+bool tpi_cache_open(struct tpi_cache *cache);
+/* After tpi_cache_take with TPI_CLOSED_DESTROYED set: gives the number back. Not beside a cycle. */
+void tpi_cache_close(struct tpi_cache *cache);
+uint32_t tpi_cache_offset(const struct tpi_cache *cache); /* of its record in each thread's table */
+void tpi_cache_counts(struct tpi_cache *cache, struct tpi_cache_counts *counts);
+
+/* --- the slow path: traffic.c --- */
+
+/* An idle object, from wherever one is to be had without taking it out of another thread's loaded
+   magazine; NULL: none. */
+void *tpi_cache_get(struct tpi_cache *cache);
+/* False: nothing was kept (bounds, no memory for a magazine, or cache->closed has one of the bits
+   WAITING and DESTROYED): the object is still the caller's. */
+bool tpi_cache_put(struct tpi_cache *cache, void *object);
+/* The same for many; how many it got or kept. */
+size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n);
+size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t n);
+/* An object from the depot or the victim depot alone. */
+void *tpi_cache_get_shared(struct tpi_cache *cache);
+/* Puts objects that were never handed out into the depot (loaded first, if `load`). How many fit. */
+size_t tpi_cache_fill(struct tpi_cache *cache, void *const *objects, size_t n, bool load);
+/* For a put that tpi_cache_put refused because somebody waits: into the depot, counted as a put. */
+bool tpi_cache_put_shared(struct tpi_cache *cache, void *object);
+/* A put that ended with the object dropped, or refused before the cache saw it. */
+void tpi_cache_count_put(struct tpi_cache *cache);
+
+/* --- taking from all threads: close.c, rotate.c --- */
+
+enum tpi_take {
+    TPI_TAKE_TO_DEPOT, /* idle objects stay idle, where everybody sees them */
+    TPI_TAKE_TO_DOOM   /* they go to the cache's doomed chain, the depots' too */
+};
+void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how);
+/* A cycle: what is idle becomes a victim, what was a victim is doomed. All caches. One at a time,
+   and no cache is closed meanwhile. */
+void tpi_cache_rotate_all(void);
+/* Drops what is doomed in one cache, or in all. May run callbacks: no lock held. */
+void tpi_cache_drop_doomed(struct tpi_cache *cache);
+void tpi_cache_drop_doomed_all(void);
+
+/* --- the size classes' caches: sizes.c --- */
+
+bool tpi_sizes_open(void);
+/* Called at the end of a slow heap allocation, no lock held. Filled by lib/runtime. */
+extern void (*tpi_sizes_poll)(void);
+/* Gives n objects of this heap back, past the caches: for what a cycle drops. */
+void tpi_sizes_free_now(void **objects, size_t n);
+
+/* --- bounds, modes and memory: registry.c, magazine.c, thread.c --- */
+
+enum tpi_sequences {
+    TPI_SEQUENCES_OFF,    /* limits stay closed; the slow path does the work */
+    TPI_SEQUENCES_ON,     /* restartable sequences, closed by membarrier */
+    TPI_SEQUENCES_ASSUME  /* tests: one thread that the kernel does not restart, no cycle beside it */
+};
+void tpi_sequences_set(enum tpi_sequences mode); /* before the second thread */
+void tpi_sequences_fence(void);                  /* every sequence begun before has ended or starts again */
+bool tpi_sequences_on(void);
+void tpi_cached_bytes_max_set(uint64_t bytes);   /* all caches together; 0: none */
+uint64_t tpi_cache_metadata(void);               /* bytes of magazines and thread records */
+void tpi_magazines_release(void);                /* gives whole chunks of free ones back */
+
+/* --- fork --- */
+
+void tpi_cache_fork_prepare(void); /* closes, fences and locks every record */
+void tpi_cache_fork_parent(void);
+void tpi_cache_fork_child(void);   /* what other threads held goes to the depots */
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Private to the library: several objects in one restartable sequence. How many it moved; 0 leads to
+   the slow path. The same protocol as the header's single ones (detail/sequence_x86_64.h). */
+#ifndef TPI_CACHE_MANY_H
+#define TPI_CACHE_MANY_H
+
+#include "cache/cache.h"
+
+#ifdef TP_DETAIL_SEQUENCES
+
+/* %[from] and %[to]: n pointers, two at a time from the end, then an odd one. */
+#define TPI_SEQUENCE_COPY                                                                          \
+    "movq %[n], %[i]\n"                                                                            \
+    "7:\n\t"                                                                                       \
+    "subq $2, %[i]\n\t"                                                                            \
+    "jb 8f\n\t"                                                                                    \
+    "movups (%[from],%[i],8), %%xmm0\n\t"                                                          \
+    "movups %%xmm0, (%[to],%[i],8)\n\t"                                                            \
+    "jmp 7b\n"                                                                                     \
+    "8:\n\t"                                                                                       \
+    "testb $1, %b[n]\n\t"                                                                          \
+    "jz 9f\n\t"                                                                                    \
+    "movq (%[from]), %[i]\n\t"                                                                     \
+    "movq %[i], (%[to])\n"                                                                         \
+    "9:\n\t"
+
+static inline size_t tpi_sequence_get_many(struct tp_detail_local *local, void **objects, size_t n)
+{
+    uint64_t word, i, from, got = 0, moved = n;
+    __asm__ __volatile__(
+        TP_DETAIL_SEQUENCE_BEGIN
+        "movq %[wanted], %[n]\n\t"
+        "movq %[local_word], %[word]\n\t"
+        "movzwl %w[word], %k[i]\n\t"
+        "cmpw %[floor], %w[word]\n\t"
+        "jbe 6f\n\t"
+        "cmpq %[i], %[n]\n\t"
+        "cmovaq %[i], %[n]\n\t"
+        "movq %[local_objects], %[from]\n\t"
+        "subq %[n], %[i]\n\t"
+        "leaq (%[from],%[i],8), %[from]\n\t"
+        TPI_SEQUENCE_COPY
+        TP_DETAIL_SEQUENCE_DELAY
+        "imulq $0xffff, %[n], %[i]\n\t" /* n gets more, n levels less */
+        "addq %[i], %[word]\n\t"
+        "movq %[word], %[local_word]\n"
+        TP_DETAIL_SEQUENCE_END
+        "movq %[n], %[got]\n"
+        "6:\n\t"
+        : [word] "=&r"(word), [i] "=&r"(i), [from] "=&r"(from), [n] "=&r"(moved), [got] "+&r"(got),
+          [local_word] "+m"(local->word), [cs] "=m"(*tp_detail_self.rseq_cs)
+        : [floor] "m"(local->floor), [local_objects] "m"(local->objects), [to] "r"(objects),
+          [wanted] "rm"(n)
+        : "memory", "cc", "xmm0");
+    return got;
+}
+
+static inline size_t tpi_sequence_put_many(struct tp_detail_local *local, void *const *objects,
+                                           size_t n)
+{
+    uint64_t word, i, to, put = 0, moved;
+    __asm__ __volatile__(
+        TP_DETAIL_SEQUENCE_BEGIN
+        "movq %[local_word], %[word]\n\t"
+        "movzwl %w[word], %k[i]\n\t"
+        "movzwl %[ceiling], %k[n]\n\t"
+        "subq %[i], %[n]\n\t"
+        "jbe 6f\n\t"
+        "cmpq %[wanted], %[n]\n\t"
+        "cmovaq %[wanted], %[n]\n\t"
+        "movq %[local_objects], %[to]\n\t"
+        "leaq (%[to],%[i],8), %[to]\n\t"
+        TPI_SEQUENCE_COPY
+        TP_DETAIL_SEQUENCE_DELAY
+        "addq %[n], %[word]\n\t"
+        "movq %[word], %[local_word]\n"
+        TP_DETAIL_SEQUENCE_END
+        "movq %[n], %[put]\n"
+        "6:\n\t"
+        : [word] "=&r"(word), [i] "=&r"(i), [to] "=&r"(to), [n] "=&r"(moved), [put] "+&r"(put),
+          [local_word] "+m"(local->word), [cs] "=m"(*tp_detail_self.rseq_cs)
+        : [ceiling] "m"(local->ceiling_called), [local_objects] "m"(local->objects),
+          [from] "r"(objects), [wanted] "rm"(n)
+        : "memory", "cc", "xmm0");
+    return put;
+}
+
+#else
+
+static inline size_t tpi_sequence_get_many(struct tp_detail_local *local, void **objects, size_t n)
+{
+    (void)local;
+    (void)objects;
+    (void)n;
+    return 0;
+}
+
+static inline size_t tpi_sequence_put_many(struct tp_detail_local *local, void *const *objects,
+                                           size_t n)
+{
+    (void)local;
+    (void)objects;
+    (void)n;
+    return 0;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What cycles and trims do to caches: rotate, take, drop.
+
+   A cycle rotates each cache (Go's sync.Pool victim, per thread and whole magazines at a time):
+   1. The victim depot's magazines are doomed; the depot's become the victim depot's.
+   2. In each thread, closed and fenced: its victims are doomed; its loaded and previous magazines
+      become its victims.
+   So what stays idle survives one cycle and is doomed by the second. Each step moves magazines, and
+   takes a time that does not depend on how many objects they hold.
+   3. Without any lock, what is doomed is dropped: destructed and given back.
+
+   What is doomed is on a stack of its own, pushed by whoever takes and emptied by whoever drops.
+   Rotation and dropping look caches up by number: the caller (lib/gc) lets no cache be closed
+   meanwhile. */
+#include "cache/close.h"
+
+static void doom(struct tpi_cache *cache, struct tpi_magazine *magazine)
+{
+    if (magazine == NULL)
+        return;
+    if (magazine->count == 0)
+        tpi_magazine_free(magazine);
+    else
+        tpi_stack_push(&cache->doomed, magazine);
+}
+
+static void doom_chain(struct tpi_cache *cache, uint32_t chain)
+{
+    while (chain != 0) {
+        struct tpi_magazine *magazine = tpi_magazine_at(chain);
+        chain = magazine->next;
+        doom(cache, magazine);
+    }
+}
+
+static uint32_t take_victims(struct tp_detail_local *local)
+{
+    uint32_t chain = local->victims;
+    tpi_store_relaxed_32(&local->victims, 0);
+    return chain;
+}
+
+/* Puts a magazine at the head of a thread's victims. */
+static void victims_add(struct tp_detail_local *local, struct tpi_magazine *magazine)
+{
+    if (magazine == NULL)
+        return;
+    if (magazine->count == 0) {
+        tpi_magazine_free(magazine);
+        return;
+    }
+    tpi_store_relaxed_32(&magazine->next, local->victims);
+    tpi_store_relaxed_32(&local->victims, magazine->number);
+}
+
+static void rotate_local(struct tpi_thread *thread, struct tpi_cache *cache, void *context)
+{
+    struct tp_detail_local *local = tpi_thread_local(thread, cache);
+    (void)context;
+    doom_chain(cache, take_victims(local));
+    victims_add(local, tpi_local_take_previous(local));
+    victims_add(local, tpi_local_unload(cache, local));
+    if (local->victims == 0)
+        tpi_local_retire(thread, cache); /* nothing for a whole cycle: the next one need not look */
+}
+
+/* OpenBSD's rule for pools' lists: longer when the list was fought for, shorter again when it was not
+   at all. Here in steps of the magazines' sizes, between what the object's size suggests and four
+   times that. */
+static void capacity_tune(struct tpi_cache *cache)
+{
+    enum { FOUGHT_FOR = 8 };
+    uint64_t contention = tpi_load_relaxed_64(&cache->contention);
+    uint64_t lost = contention - cache->contention_seen;
+    uint32_t capacity = tpi_load_relaxed_32(&cache->capacity);
+    cache->contention_seen = contention;
+    if (lost > FOUGHT_FOR)
+        capacity = tpi_min(cache->capacity_max, capacity * 2 + 2);
+    else if (lost == 0)
+        capacity = tpi_max(cache->capacity_base, (capacity - 2) / 2);
+    tpi_store_relaxed_32(&cache->capacity, capacity);
+}
+
+static void rotate_depot(struct tpi_cache *cache)
+{
+    doom_chain(cache, tpi_stack_take_all(&cache->victims));
+    tpi_stack_put_all(&cache->victims, tpi_stack_take_all(&cache->depot));
+    capacity_tune(cache);
+}
+
+void tpi_cache_rotate_all(void)
+{
+    tpi_closer_lock(); /* chains are in hand: no fork now */
+    for (uint32_t number = 1; number < TPI_CACHES_MAX; number++) {
+        struct tpi_cache *cache = tpi_cache_numbered(number);
+        if (cache != NULL)
+            rotate_depot(cache);
+    }
+    tpi_closer_unlock();
+    tpi_close_and_visit(NULL, rotate_local, NULL);
+}
+
+static void take_local(struct tpi_thread *thread, struct tpi_cache *cache, void *context)
+{
+    struct tp_detail_local *local = tpi_thread_local(thread, cache);
+    const enum tpi_take *how = context;
+    struct tpi_magazine *loaded = tpi_local_unload(cache, local);
+    struct tpi_magazine *previous = tpi_local_take_previous(local);
+    uint32_t victims = take_victims(local);
+    if (*how == TPI_TAKE_TO_DOOM) {
+        doom(cache, loaded);
+        doom(cache, previous);
+        doom_chain(cache, victims);
+    } else {
+        tpi_magazine_store(cache, &cache->depot, loaded);
+        tpi_magazine_store(cache, &cache->depot, previous);
+        tpi_stack_put_all(&cache->victims, victims);
+    }
+    tpi_local_retire(thread, cache);
+}
+
+void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
+{
+    tpi_close_and_visit(cache, take_local, &how);
+    if (how == TPI_TAKE_TO_DOOM) {
+        tpi_closer_lock();
+        doom_chain(cache, tpi_stack_take_all(&cache->depot));
+        doom_chain(cache, tpi_stack_take_all(&cache->victims));
+        tpi_closer_unlock();
+    }
+}
+
+/* What is being dropped now; one dropper at a time (the caller sees to that). A fork's child takes
+   up what the parent's dropper had not come to. */
+static struct tpi_cache *dropping_cache;
+static struct tpi_magazine *dropping;
+
+/* The next magazine to drop; under a record's lock, so that no fork sees it nowhere. */
+static struct tpi_magazine *dropping_next(struct tpi_cache *cache)
+{
+    uint32_t lost = 0;
+    struct tpi_thread *thread = tpi_thread_lock();
+    struct tpi_magazine *magazine = tpi_stack_pop(&cache->doomed, &lost);
+    dropping_cache = cache;
+    tpi_store_release_ptr(&dropping, magazine);
+    tpi_unlock(&thread->lock);
+    return magazine;
+}
+
+void tpi_cache_drop_doomed(struct tpi_cache *cache)
+{
+    struct tpi_magazine *magazine;
+    if ((uint32_t)tpi_load_relaxed_64(&cache->doomed.head) == 0)
+        return;
+    while ((magazine = dropping_next(cache)) != NULL) {
+        tpi_budget_give(cache, magazine->count);
+        cache->drop(cache, magazine->slots, &magazine->count);
+        tpi_store_release_ptr(&dropping, (struct tpi_magazine *)NULL);
+        tpi_magazine_free(magazine);
+    }
+}
+
+void tpi_rotate_fork_child(void)
+{
+    struct tpi_magazine *magazine = dropping;
+    dropping = NULL;
+    if (magazine != NULL)
+        doom(dropping_cache, magazine);
+}
+
+void tpi_cache_drop_doomed_all(void)
+{
+    for (uint32_t number = 1; number < TPI_CACHES_MAX; number++) {
+        struct tpi_cache *cache = tpi_cache_numbered(number);
+        if (cache != NULL)
+            tpi_cache_drop_doomed(cache);
+    }
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/gc: cycles. When one is due, who runs it, and what it does. Marking comes with the collector;
+   today a cycle rotates every cache, drops what two cycles found idle, and gives pages back. */
+#ifndef TPI_GC_H
+#define TPI_GC_H
+
+#include "base/base.h"
+#include "cache/cache.h"
+#include "heap/heap.h"
+#include "os/os.h"
+
+#include <tidepool/gc.h>
+
+/* --- callbacks: whoever calls a user's function says so, so that what it calls does not wait --- */
+
+void tpi_callback_enter(void);
+void tpi_callback_leave(void);
+bool tpi_in_callback(void);
+
+/* --- service.c: the thread, and who does its work where there is none --- */
+
+struct tpi_service_options {
+    bool service;            /* false: cycles run on the thread that finds them due */
+    int64_t period_ns;       /* a cycle at least this often; 0: never by time */
+    const char *pressure;    /* the PSI file */
+};
+void tpi_service_configure(const struct tpi_service_options *options);
+/* The first pool: from now on cycles start by themselves. */
+void tpi_service_start(void);
+/* Drops everything doomed and reaps dead pools. Returns after it is done, unless called from a
+   callback, or `wait` is false. No lock may be held. */
+void tpi_service_drop(bool wait);
+/* A cycle is due. May be called with locks of lower rank than SERVICE held. */
+void tpi_service_cycle_due(void);
+/* Where nothing is locked: runs what is due on this thread, where there is no service thread. */
+void tpi_service_poll(void);
+/* Called beside no cycle and no other reap. Filled by lib/runtime. */
+extern void (*tpi_service_reap)(void);
+
+/* --- pacer.c --- */
+
+void tpi_pacer_configure(int percent, int64_t memory_limit);
+void tpi_pacer_grown(void);      /* the heap took pages; locks up to PAGES may be held */
+size_t tpi_pacer_cycle_ended(bool pressure); /* sets the next trigger; bytes of idle pages to keep */
+
+/* --- fork --- */
+
+void tpi_gc_fork_prepare(void);
+void tpi_gc_fork_parent(void);
+void tpi_gc_fork_child(void);
+void tpi_pacer_fork_prepare(void); /* pacer.c's part of them */
+void tpi_pacer_fork_parent(void);
+void tpi_pacer_fork_child(void);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Cycles and drops, one after the other, on the service thread; or, without one, on the thread that
+   asks or finds them due.
+
+   Work is asked for by numbers, so that asking allocates nothing and a fork's child inherits what
+   was asked: cycles_wanted (the number of the last cycle that somebody wants) and drops_wanted
+   (tickets). Whoever is `busy` does everything that is wanted:
+   1. while cycles_begun < cycles_wanted: begin the next one: rotate all caches, drop what is doomed,
+      reap dead pools, set the pacer, give pages back; then cycles_ended follows.
+   2. while drops_ended < drops_wanted: drop and reap.
+   A waiter sleeps until the number that it asked for has ended. One who asks from a callback does not
+   sleep: it may be the busy one.
+
+   service_lock (rank SERVICE) protects all of it; it is never held in a callback, nor while working. */
+#include "gc/gc.h"
+
+enum {
+    PRESSURE_PERIOD_S = 10,
+    PRESSURE_HIGH = 1000,           /* a tenth of the last ten seconds was spent waiting for memory */
+    PRESSURE_HEAP_MIN = 16 << 20    /* below this many resident bytes there is nothing to win */
+};
+
+void (*tpi_service_reap)(void);
+
+static struct tpi_lock service_lock = TPI_LOCK_INIT(TPI_RANK_SERVICE);
+static struct tpi_condition work_condition = {PTHREAD_COND_INITIALIZER}; /* the thread sleeps */
+static struct tpi_condition done_condition = {PTHREAD_COND_INITIALIZER}; /* waiters sleep */
+static struct tpi_service_options options;
+static bool running;                  /* the thread exists */
+static bool busy;
+static bool pressed;                  /* memory pressure: keep no idle page */
+static uint64_t cycles_wanted, cycles_begun;
+static uint64_t cycles_ended;         /* atomic for tp_gc_cycle */
+static uint64_t drops_wanted, drops_ended;
+static uint32_t poll_wanted;          /* atomic: something is due, and no thread to do it */
+
+static __thread unsigned callback_depth __attribute__((tls_model("initial-exec")));
+static __thread bool at_work __attribute__((tls_model("initial-exec"))); /* the busy one */
+
+void tpi_callback_enter(void)
+{
+    callback_depth++;
+}
+
+void tpi_callback_leave(void)
+{
+    callback_depth--;
+}
+
+bool tpi_in_callback(void)
+{
+    return callback_depth != 0;
+}
+
+void tpi_service_configure(const struct tpi_service_options *with)
+{
+    options = *with;
+    tpi_condition_init(&work_condition);
+    tpi_condition_init(&done_condition);
+}
+
+/* --- the work; busy, unlocked --- */
+
+static void drop_all(void)
+{
+    tpi_cache_drop_doomed_all();
+    if (tpi_service_reap != NULL)
+        tpi_service_reap();
+}
+
+static void cycle_run(bool pressure)
+{
+    tpi_cache_rotate_all();
+    drop_all();
+    tpi_magazines_release();
+    tpi_heap_scavenge(tpi_pacer_cycle_ended(pressure));
+}
+
+static bool work_is_wanted(void)
+{
+    return cycles_begun < cycles_wanted || drops_ended < drops_wanted;
+}
+
+/* Does all that is wanted. service_lock is held at the beginning and the end. */
+static void work(void)
+{
+    busy = at_work = true;
+    while (work_is_wanted()) {
+        uint64_t ticket = drops_wanted;
+        bool cycle = cycles_begun < cycles_wanted;
+        bool pressure = pressed;
+        pressed = false;
+        cycles_begun += cycle;
+        tpi_unlock(&service_lock);
+        if (cycle)
+            cycle_run(pressure);
+        else
+            drop_all();
+        tpi_lock(&service_lock);
+        drops_ended = ticket; /* a cycle drops as well */
+        tpi_store_release_64(&cycles_ended, cycles_begun);
+        tpi_condition_wake_all(&done_condition);
+    }
+    busy = at_work = false;
+    tpi_store_relaxed_32(&poll_wanted, 0);
+    tpi_condition_wake_all(&done_condition);
+}
+
+/* --- the thread --- */
+
+/* The next time at which the thread has to look around. */
+static int64_t next_look(int64_t now, int64_t last_cycle)
+{
+    int64_t next = options.period_ns > 0 ? last_cycle + options.period_ns : INT64_MAX;
+    if (tpi_heap_resident() >= PRESSURE_HEAP_MIN)
+        next = tpi_min(next, now + PRESSURE_PERIOD_S * INT64_C(1000000000));
+    return next;
+}
+
+/* service_lock is held at the beginning and the end. */
+static void look_around(int64_t now, int64_t last_cycle)
+{
+    bool due = options.period_ns > 0 && now - last_cycle >= options.period_ns;
+    tpi_unlock(&service_lock);
+    bool high = tpi_heap_resident() >= PRESSURE_HEAP_MIN &&
+                tpi_os_pressure(options.pressure) >= PRESSURE_HIGH;
+    tpi_lock(&service_lock);
+    pressed |= high;
+    if (due || high)
+        cycles_wanted = tpi_max(cycles_wanted, cycles_begun + 1);
+}
+
+static void service_main(void *argument)
+{
+    int64_t last_cycle = tpi_os_now_ns();
+    (void)argument;
+    tpi_lock(&service_lock);
+    for (;;) {
+        uint64_t begun = cycles_begun;
+        if (work_is_wanted() && !busy)
+            work();
+        int64_t now = tpi_os_now_ns();
+        if (cycles_begun != begun)
+            last_cycle = now;
+        if (work_is_wanted())
+            continue;
+        int64_t next = next_look(now, last_cycle);
+        if (next == INT64_MAX)
+            tpi_condition_wait(&work_condition, &service_lock);
+        else if (!tpi_condition_wait_until(&work_condition, &service_lock, next))
+            look_around(tpi_os_now_ns(), last_cycle);
+    }
+}
+
+/* service_lock is held. */
+static bool thread_ensure(void)
+{
+    if (!running && options.service)
+        running = tpi_os_thread_start(service_main, NULL);
+    return running;
+}
+
+void tpi_service_start(void)
+{
+    tpi_lock(&service_lock);
+    thread_ensure();
+    tpi_unlock(&service_lock);
+}
+
+/* --- asking --- */
+
+/* Lets the wanted work be done: by the service thread, by whoever is busy, or here. Sleeps until
+   `*ended` has reached `number`, where it may. service_lock is held at the beginning and the end. */
+static void have_done(const uint64_t *ended, uint64_t number, bool wait)
+{
+    if (thread_ensure())
+        tpi_condition_wake_one(&work_condition);
+    if (!wait || tpi_in_callback()) {
+        tpi_store_relaxed_32(&poll_wanted, !running);
+        return;
+    }
+    while (*ended < number) {
+        if (running || busy)
+            tpi_condition_wait(&done_condition, &service_lock);
+        else
+            work();
+    }
+}
+
+uint64_t tp_gc_collect(void)
+{
+    tpi_lock(&service_lock);
+    uint64_t number = cycles_begun + 1;
+    cycles_wanted = tpi_max(cycles_wanted, number);
+    have_done(&cycles_ended, number, true);
+    tpi_unlock(&service_lock);
+    return number;
+}
+
+uint64_t tp_gc_cycle(void)
+{
+    return tpi_load_acquire_64(&cycles_ended);
+}
+
+void tpi_service_drop(bool wait)
+{
+    tpi_lock(&service_lock);
+    uint64_t number = ++drops_wanted;
+    have_done(&drops_ended, number, wait);
+    tpi_unlock(&service_lock);
+}
+
+void tpi_service_cycle_due(void)
+{
+    tpi_lock(&service_lock);
+    if (cycles_wanted <= cycles_begun && cycles_begun == cycles_ended) {
+        cycles_wanted = cycles_begun + 1;
+        have_done(&cycles_ended, cycles_wanted, false);
+    }
+    tpi_unlock(&service_lock);
+}
+
+void tpi_service_poll(void)
+{
+    if (tpi_likely(tpi_load_relaxed_32(&poll_wanted) == 0) || tpi_in_callback())
+        return;
+    tpi_lock(&service_lock);
+    if (running)
+        tpi_store_relaxed_32(&poll_wanted, 0);
+    else if (!busy && work_is_wanted())
+        work();
+    tpi_unlock(&service_lock);
+}
+
+/* --- fork: the child has no service thread; what was wanted is still wanted there --- */
+
+void tpi_gc_fork_prepare(void)
+{
+    tpi_lock(&service_lock);
+    tpi_pacer_fork_prepare();
+}
+
+void tpi_gc_fork_parent(void)
+{
+    tpi_pacer_fork_parent();
+    tpi_unlock(&service_lock);
+}
+
+void tpi_gc_fork_child(void)
+{
+    tpi_pacer_fork_child();
+    tpi_lock_reset_in_child(&service_lock);
+    tpi_condition_init(&work_condition);
+    tpi_condition_init(&done_condition);
+    running = false;
+    busy = at_work; /* fork was called in a callback of the work */
+    if (!busy)
+        tpi_store_release_64(&cycles_ended, cycles_begun); /* a cycle that the parent's thread ran */
+    if (work_is_wanted())
+        tpi_store_relaxed_32(&poll_wanted, 1);
+}

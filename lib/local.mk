@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# libtidepool-core.la holds every room. The shared object is made of it, and the white-box tests
+# link it directly, so that they see what the shared object hides.
+
+noinst_LTLIBRARIES += lib/libtidepool-core.la
+lib_LTLIBRARIES += lib/libtidepool.la
+
+lib_libtidepool_core_la_CPPFLAGS = $(INSIDE_CPPFLAGS)
+lib_libtidepool_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+lib_libtidepool_core_la_LDFLAGS = $(LIBRARY_LINK_FLAGS)
+lib_libtidepool_core_la_SOURCES = \
+	lib/base/assert.c \
+	lib/base/assert.h \
+	lib/base/atomic.h \
+	lib/base/base.h \
+	lib/base/bits.h \
+	lib/base/build.h \
+	lib/base/lock.c \
+	lib/base/lock.h \
+	lib/base/track.h \
+	lib/cache/cache.h \
+	lib/cache/close.c \
+	lib/cache/close.h \
+	lib/cache/local.h \
+	lib/cache/magazine.c \
+	lib/cache/magazine.h \
+	lib/cache/many.h \
+	lib/cache/registry.c \
+	lib/cache/rotate.c \
+	lib/cache/sizes.c \
+	lib/cache/thread.c \
+	lib/cache/thread.h \
+	lib/cache/traffic.c \
+	lib/gc/gc.h \
+	lib/gc/pacer.c \
+	lib/gc/service.c \
+	lib/heap/central.c \
+	lib/heap/classes.c \
+	lib/heap/heap.h \
+	lib/heap/large.c \
+	lib/heap/metadata.c \
+	lib/heap/pageheap.c \
+	lib/heap/pagemap.c \
+	lib/heap/scavenge.c \
+	lib/heap/span.h \
+	lib/heap/tree.c \
+	lib/os/clock.c \
+	lib/os/os.h \
+	lib/os/pages.c \
+	lib/os/rseq.c \
+	lib/os/thread.c \
+	lib/pool/object.c \
+	lib/pool/pool.c \
+	lib/pool/pool.h \
+	lib/pool/stock.c \
+	lib/pool/traffic.c \
+	lib/pool/wait.c
+
+# current:revision:age, libtool's rule: an interface that was added to raises current and age, one
+# that was changed or removed raises current and zeroes age, anything else raises revision.
+TIDEPOOL_VERSION_INFO = 0:0:0
+
+# -z nodelete: an inlined sequence may be announced by a thread at any time (docs/design/rseq.md).
+# -z defs: no symbol is left to chance; sanitizers' are found at run time.
+lib_libtidepool_la_SOURCES =
+lib_libtidepool_la_LIBADD = lib/libtidepool-core.la
+lib_libtidepool_la_LDFLAGS = $(LIBRARY_LINK_FLAGS) -version-info $(TIDEPOOL_VERSION_INFO) \
+	-Wl,--version-script=$(top_srcdir)/lib/libtidepool.map -Wl,-z,nodelete
+if !SANITIZE
+lib_libtidepool_la_LDFLAGS += -no-undefined -Wl,-z,defs
+endif
+EXTRA_lib_libtidepool_la_DEPENDENCIES = lib/libtidepool.map
+
+EXTRA_DIST += \
+	lib/README.md \
+	lib/libtidepool.map

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Time, and the kernel's measure of memory pressure. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+int64_t tpi_os_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The file's first line: "some avg10=1.23 avg60=..." (Documentation/accounting/psi.rst). The file
+   is opened anew each time: a descriptor kept open would be at the mercy of closefrom(). */
+int tpi_os_pressure(const char *path)
+{
+    char text[128];
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return -1;
+    ssize_t n = read(file, text, sizeof text - 1);
+    close(file);
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+    const char *value = strstr(text, "some avg10=");
+    if (value == NULL)
+        return -1;
+    char *end;
+    long whole = strtol(value + strlen("some avg10="), &end, 10);
+    long hundredths = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+    return (int)(whole * 100 + hundredths);
+}

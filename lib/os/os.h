@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/os: the only room that makes system calls. Functions that can fail return NULL, false or -1
+   and leave errno. */
+#ifndef TPI_OS_H
+#define TPI_OS_H
+
+#include "base/base.h"
+
+/* --- pages.c: address space. Sizes and addresses are multiples of the system's page (4 KiB),
+   64 KiB on some arm64: callers use multiples of 64 KiB or of tpi_os_page_bytes(). --- */
+
+size_t tpi_os_page_bytes(void);
+void *tpi_os_reserve(size_t bytes, size_t align);  /* address space without memory; align: power of two */
+bool tpi_os_commit(void *at, size_t bytes);        /* makes reserved space usable; zero when first touched */
+void *tpi_os_map(size_t bytes);                    /* reserve and commit, no huge pages: tables */
+void tpi_os_unmap(void *at, size_t bytes);
+void tpi_os_release(void *at, size_t bytes);       /* gives the memory back; reads as zero afterwards */
+/* Moves the pages of one committed range to another of the same size, whose contents are lost. The
+   old range stays committed and reads as zero. False: nothing was moved. */
+bool tpi_os_move(void *from, void *to, size_t bytes);
+
+/* --- thread.c --- */
+
+bool tpi_os_thread_start(void (*run)(void *argument), void *argument); /* detached, all signals blocked */
+/* at_exit runs in each thread that called tpi_os_thread_mark, when it ends. */
+bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark));
+void tpi_os_thread_mark(void *mark); /* not NULL */
+bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+uint32_t tpi_os_thread_id(void);
+unsigned tpi_os_cpu_count(void);
+
+/* --- clock.c, pressure.c --- */
+
+int64_t tpi_os_now_ns(void); /* CLOCK_MONOTONIC */
+/* Memory pressure as the kernel's PSI file says: the share of the last 10 s, in hundredths of a
+   percent, in which some task waited for memory. -1 where there is no such file. */
+int tpi_os_pressure(const char *path);
+
+/* --- rseq.c: restartable sequences --- */
+
+/* Once, before any other call: whether this process can close limits by membarrier. */
+bool tpi_os_rseq_start(void);
+/* Where this thread announces a sequence (the rseq_cs word that the kernel reads); registers the
+   thread where libc has not. NULL: this thread has none. */
+uint64_t *tpi_os_rseq_announcement(void);
+/* Every sequence that any thread of the process had begun before is aborted or complete after. */
+void tpi_os_rseq_fence(void);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Threads: starting one, being told when one ends, fork. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+struct start {
+    void (*run)(void *argument);
+    void *argument;
+};
+
+static pthread_key_t exit_key;
+
+static void *run_start(void *argument)
+{
+    struct start start = *(struct start *)argument;
+    free(argument);
+    start.run(start.argument);
+    return NULL;
+}
+
+bool tpi_os_thread_start(void (*run)(void *argument), void *argument)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    struct start *start = malloc(sizeof *start);
+    if (start == NULL)
+        return false;
+    *start = (struct start){run, argument};
+    if (pthread_attr_init(&attributes) != 0) {
+        free(start);
+        return false;
+    }
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, &attributes, run_start, start);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error != 0)
+        free(start);
+    return error == 0;
+}
+
+bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark))
+{
+    return pthread_key_create(&exit_key, at_exit) == 0;
+}
+
+void tpi_os_thread_mark(void *mark)
+{
+    pthread_setspecific(exit_key, mark);
+}
+
+bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    return pthread_atfork(prepare, parent, child) == 0;
+}
+
+uint32_t tpi_os_thread_id(void)
+{
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+unsigned tpi_os_cpu_count(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}

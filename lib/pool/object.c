@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Objects come and go: make or the heap, construct; destruct, the heap.
+
+   live_max is reserved before an object is made and given back after it was dropped, so there are
+   never more than that, not for a moment. The object's reference to the pool is given back last:
+   until then the pool is there to wake a waiter with. */
+#include "pool/pool.h"
+
+static bool live_reserve(struct tp_pool *pool)
+{
+    uint64_t live = tpi_load_relaxed_64(&pool->live);
+    do {
+        if (pool->options.live_max != 0 && live >= pool->options.live_max) {
+            errno = EAGAIN;
+            return false;
+        }
+    } while (!tpi_cas_acq_rel_64(&pool->live, &live, live + 1));
+    tpi_add_acq_rel_64(&pool->references, 1);
+    return true;
+}
+
+/* Gives back what n objects held of the pool, which may be gone afterwards. */
+static void live_release(struct tp_pool *pool, uint64_t n)
+{
+    tpi_add_acq_rel_64(&pool->live, (uint64_t)0 - n);
+    for (uint64_t i = 0; i < n && tpi_wait_wake_one(pool); i++)
+        ;
+    tpi_pool_unreference(pool, n);
+}
+
+static void *memory_alloc(struct tp_pool *pool)
+{
+    const tp_pool_options *options = &pool->options;
+    if (options->make == NULL)
+        return tp_heap_alloc_aligned(tpi_max(options->align, (size_t)1), options->size);
+    tpi_callback_enter();
+    void *object = options->make(options->context);
+    tpi_callback_leave();
+    return object;
+}
+
+static int construct(struct tp_pool *pool, void *object)
+{
+    if (pool->options.construct == NULL)
+        return 0;
+    tpi_callback_enter();
+    int error = pool->options.construct(object, pool->options.context);
+    tpi_callback_leave();
+    return error;
+}
+
+static void destruct(struct tp_pool *pool, void *object)
+{
+    if (pool->options.destruct == NULL)
+        return;
+    tpi_callback_enter();
+    pool->options.destruct(object, pool->options.context);
+    tpi_callback_leave();
+}
+
+void *tpi_object_make(struct tp_pool *pool)
+{
+    if (!live_reserve(pool))
+        return NULL;
+    void *object = memory_alloc(pool);
+    int error = object == NULL ? -ENOMEM : construct(pool, object);
+    if (error == 0) {
+        tpi_count(&pool->made, 1);
+        if (tpi_check_is_on())
+            tpi_check_made(pool, object);
+        return object;
+    }
+    if (object != NULL && pool->options.make != NULL)
+        destruct(pool, object); /* only its own function can free what make() made */
+    else
+        tp_heap_free(object);
+    live_release(pool, 1);
+    errno = error < 0 ? -error : EINVAL;
+    return NULL;
+}
+
+/* Ends an object but for its memory. */
+static void end(struct tp_pool *pool, void *object)
+{
+    bool ended = tpi_check_is_on() && tpi_check_drop(pool, object);
+    if (!ended)
+        destruct(pool, object);
+}
+
+void tpi_object_drop(struct tp_pool *pool, void *object)
+{
+    int saved = errno;
+    end(pool, object);
+    if (pool->options.make == NULL)
+        tp_heap_free(object);
+    tpi_count(&pool->dropped, 1);
+    live_release(pool, 1);
+    errno = saved;
+}
+
+void tpi_object_drop_doomed(struct tpi_cache *cache, void **objects, uint32_t *count)
+{
+    struct tp_pool *pool = tpi_container_of(cache, struct tp_pool, cache);
+    uint32_t n = *count;
+    while (*count > 0) {
+        void *object = objects[*count - 1];
+        tpi_track_show_kept(object, pool->options.size);
+        --*count; /* from here on a fork's child takes it for dropped */
+        end(pool, object);
+    }
+    if (pool->options.make == NULL)
+        tpi_sizes_free_now(objects, n);
+    tpi_count(&pool->dropped, n);
+    live_release(pool, n);
+}

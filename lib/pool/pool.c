@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pools: creation, the list of all, destruction, fork.
+
+   A pool ends in three steps, so that an object in use when it is destroyed can still be put:
+   1. tp_pool_destroy closes the cache for good (DESTROYED), takes and dooms what is idle, and gives
+      the handle's reference back.
+   2. Each object that is put or dropped afterwards gives its reference back.
+   3. Whoever gives the last one back puts the pool on the dead list; the reaper, which runs beside no
+      cycle, gives its number and its memory back.
+
+   Locks: pools_lock (rank POOLS) for the list of all and the dead list; static_lock (rank STATIC)
+   while a static pool is created. */
+#include "pool/pool.h"
+
+static struct tpi_lock static_lock = TPI_LOCK_INIT(TPI_RANK_STATIC);
+static struct tpi_lock pools_lock = TPI_LOCK_INIT(TPI_RANK_POOLS);
+static struct tp_pool *pools;      /* pools_lock */
+static struct tp_pool *dead_pools; /* pools_lock */
+
+const char *tpi_pool_name(const struct tp_pool *pool)
+{
+    return pool->options.name != NULL ? pool->options.name : "(unnamed)";
+}
+
+bool tpi_pool_is_destroyed(const struct tp_pool *pool)
+{
+    return (tpi_load_relaxed_32(&pool->cache.closed) & TPI_CLOSED_DESTROYED) != 0;
+}
+
+/* 0, or the errno that says what is wrong. */
+static int options_error(const tp_pool_options *options)
+{
+    if (options == NULL || options->gc_type != NULL || options->flags != 0)
+        return EINVAL;
+    if (options->align != 0 && !tpi_is_power_of_two(options->align))
+        return EINVAL;
+    if (options->make != NULL)
+        return options->size != 0 || options->destruct == NULL ? EINVAL : 0;
+    if (options->size == 0)
+        return EINVAL;
+    if (options->size > PTRDIFF_MAX || options->align > PTRDIFF_MAX / 2)
+        return EOVERFLOW;
+    return 0;
+}
+
+static char *name_copy(const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    char *copy = tp_heap_alloc(bytes);
+    return copy == NULL ? NULL : memcpy(copy, name, bytes);
+}
+
+static void pool_fill(struct tp_pool *pool, const tp_pool_options *options)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->options = *options;
+    pool->options.name = NULL;
+    pool->cache.bytes = options->size == 0 ? 0 : tp_heap_good_size(options->size);
+    pool->cache.idle_max = options->idle_max;
+    pool->cache.calls_on_put = options->keep != NULL || options->reset != NULL;
+    pool->cache.closed = tpi_check_is_on() ? TPI_CLOSED_CHECKING : 0;
+    pool->cache.drop = tpi_object_drop_doomed;
+    pool->references = 1;
+    tpi_lock_init(&pool->wait_lock, TPI_RANK_WAIT);
+    tpi_condition_init(&pool->wait_condition);
+}
+
+static void list_add(struct tp_pool *pool)
+{
+    tpi_lock(&pools_lock);
+    pool->next = pools;
+    pool->link = &pools;
+    if (pools != NULL)
+        pools->link = &pool->next;
+    pools = pool;
+    tpi_unlock(&pools_lock);
+}
+
+tp_pool *tp_pool_create(const tp_pool_options *options)
+{
+    int error = options_error(options);
+    if (error != 0) {
+        errno = error;
+        return NULL;
+    }
+    struct tp_pool *pool = tp_heap_alloc_aligned(TPI_CACHE_LINE, sizeof *pool);
+    if (pool == NULL)
+        return NULL;
+    pool_fill(pool, options);
+    if (options->name != NULL && (pool->options.name = name_copy(options->name)) == NULL)
+        goto fail;
+    if (!tpi_cache_open(&pool->cache))
+        goto fail;
+    pool->head.offset = tpi_cache_offset(&pool->cache);
+    pool->signature = TPI_POOL_SIGNATURE;
+    list_add(pool);
+    tpi_service_start();
+    return pool;
+fail:
+    error = errno;
+    tp_heap_free((void *)(uintptr_t)pool->options.name);
+    tp_heap_free(pool);
+    errno = error;
+    return NULL;
+}
+
+static void closed_or(struct tp_pool *pool, uint32_t bit)
+{
+    uint32_t closed = tpi_load_relaxed_32(&pool->cache.closed);
+    while (!tpi_cas_acq_rel_32(&pool->cache.closed, &closed, closed | bit))
+        ;
+}
+
+void tp_pool_destroy(tp_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    tpi_check(pool->signature == TPI_POOL_SIGNATURE, "tp_pool_destroy(%p): not a pool", (void *)pool);
+    tpi_check(!tpi_pool_is_destroyed(pool), "pool '%s' is destroyed twice", tpi_pool_name(pool));
+    closed_or(pool, TPI_CLOSED_DESTROYED);
+    tpi_wait_wake_all(pool);
+    tpi_cache_take(&pool->cache, TPI_TAKE_TO_DOOM);
+    tpi_pool_unreference(pool, 1);
+    tpi_service_drop(true);
+}
+
+void tpi_pool_unreference(struct tp_pool *pool, uint64_t n)
+{
+    /* Acq_rel: whoever sees 0 sees all that the others did to the pool before. */
+    if (tpi_add_acq_rel_64(&pool->references, (uint64_t)0 - n) != n)
+        return;
+    pool->signature = 0;
+    tpi_lock(&pools_lock);
+    *pool->link = pool->next;
+    if (pool->next != NULL)
+        pool->next->link = pool->link;
+    pool->next_dead = dead_pools;
+    dead_pools = pool;
+    tpi_unlock(&pools_lock);
+    tpi_service_drop(false);
+}
+
+void tpi_pools_reap(void)
+{
+    tpi_lock(&pools_lock);
+    struct tp_pool *pool = dead_pools;
+    dead_pools = NULL;
+    tpi_unlock(&pools_lock);
+    while (pool != NULL) {
+        struct tp_pool *next = pool->next_dead;
+        tpi_cache_close(&pool->cache);
+        tp_heap_free((void *)(uintptr_t)pool->options.name);
+        tp_heap_free(pool);
+        pool = next;
+    }
+}
+
+void tpi_pools_visit(void (*visit)(struct tp_pool *pool, void *context), void *context)
+{
+    tpi_lock(&pools_lock);
+    for (struct tp_pool *pool = pools; pool != NULL; pool = pool->next)
+        visit(pool, context);
+    tpi_unlock(&pools_lock);
+}
+
+/* --- static pools: TP_POOL_DEFINE --- */
+
+tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self)
+{
+    struct tp_pool *pool = tpi_load_acquire_ptr(&self->pool);
+    if (pool != NULL)
+        return pool;
+    tpi_lock(&static_lock);
+    pool = self->pool;
+    if (pool == NULL) {
+        tp_pool_options options = self->options;
+        if (options.make != NULL)
+            options.size = options.align = 0; /* the macro filled them in */
+        pool = tp_pool_create(&options);
+        if (pool != NULL) {
+            tpi_store_release_ptr(&self->pool, pool);
+            tpi_store_relaxed_32(&self->offset, pool->head.offset);
+        }
+    }
+    tpi_unlock(&static_lock);
+    return pool;
+}
+
+/* --- fork --- */
+
+void tpi_pool_fork_prepare(void)
+{
+    tpi_lock(&static_lock);
+    tpi_lock(&pools_lock);
+    for (struct tp_pool *pool = pools; pool != NULL; pool = pool->next)
+        tpi_lock_next(&pool->wait_lock);
+}
+
+void tpi_pool_fork_parent(void)
+{
+    for (struct tp_pool *pool = pools; pool != NULL; pool = pool->next)
+        tpi_unlock(&pool->wait_lock);
+    tpi_unlock(&pools_lock);
+    tpi_unlock(&static_lock);
+}
+
+/* Nobody waits in the child: those who did are not there. */
+void tpi_pool_fork_child(void)
+{
+    for (struct tp_pool *pool = pools; pool != NULL; pool = pool->next) {
+        tpi_lock_reset_in_child(&pool->wait_lock);
+        tpi_condition_init(&pool->wait_condition);
+        pool->waiting = 0;
+        pool->cache.closed &= ~(uint32_t)TPI_CLOSED_WAITING;
+    }
+    tpi_lock_reset_in_child(&pools_lock);
+    tpi_lock_reset_in_child(&static_lock);
+}

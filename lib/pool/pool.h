@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/pool: pools. A pool is a cache (lib/cache) whose objects come from callbacks or the heap, with
+   bounds, waiting, checks and statistics over it. */
+#ifndef TPI_POOL_H
+#define TPI_POOL_H
+
+#include "base/base.h"
+#include "cache/cache.h"
+#include "gc/gc.h"
+
+#include <tidepool/pool.h>
+
+enum { TPI_POOL_SIGNATURE = 0x54504f4c };
+
+struct tp_pool {
+    struct tp_detail_pool_head head; /* first: what the inlined path reads */
+    uint32_t signature;              /* written last when it is made, cleared first when it goes */
+    struct tp_pool_options options;  /* name: the pool's own copy */
+    struct tpi_cache cache;
+
+    /* atomic: objects that exist, and one for the handle until tp_pool_destroy. Whoever brings it
+       to 0 owns the pool and hands it to the reaper. */
+    uint64_t references TPI_ALIGNED(TPI_CACHE_LINE);
+    uint64_t live;                                  /* atomic: objects that exist */
+    uint64_t misses, made, dropped, waits, refused; /* atomic */
+
+    struct tpi_lock wait_lock; /* rank WAIT: waiting, and the depot as far as waiters look there */
+    struct tpi_condition wait_condition;
+    uint32_t waiting; /* atomic writes under wait_lock */
+
+    struct tp_pool *next, **link; /* in the list of all pools; pools_lock */
+    struct tp_pool *next_dead;    /* in the reaper's list */
+};
+
+/* --- pool.c --- */
+
+/* For every pool, under the list's lock (rank POOLS); visit may lock what is of higher rank. */
+void tpi_pools_visit(void (*visit)(struct tp_pool *pool, void *context), void *context);
+void tpi_pools_reap(void); /* frees dead pools; beside no cycle */
+bool tpi_pool_is_destroyed(const struct tp_pool *pool);
+const char *tpi_pool_name(const struct tp_pool *pool); /* for messages; never NULL */
+
+/* --- object.c: objects come and go --- */
+
+/* A new object. NULL + errno: EAGAIN at live_max, ENOMEM, or construct's. */
+void *tpi_object_make(struct tp_pool *pool);
+/* The last of an object that nobody holds: destruct, give the memory back, wake a waiter. */
+void tpi_object_drop(struct tp_pool *pool, void *object);
+/* The cache's drop: for what cycles, trims and destroy doomed. */
+void tpi_object_drop_doomed(struct tpi_cache *cache, void **objects, uint32_t *count);
+void tpi_pool_unreference(struct tp_pool *pool, uint64_t n);
+
+/* --- traffic.c --- */
+
+/* An idle object, or a new one; takes from all threads before it gives up. */
+void *tpi_pool_get(struct tp_pool *pool);
+
+/* --- wait.c --- */
+
+/* Hands an object to those who wait. False: nobody waits, or it did not fit in the depot. */
+bool tpi_wait_hand_over(struct tp_pool *pool, void *object);
+bool tpi_wait_wake_one(struct tp_pool *pool); /* live_max has room again; false: nobody waits */
+void tpi_wait_wake_all(struct tp_pool *pool);
+
+/* --- check.c: TIDEPOOL=poolcheck=N, and the checked build --- */
+
+void tpi_check_configure(uint64_t one_in, bool lossy);
+bool tpi_check_is_on(void);
+void tpi_check_made(struct tp_pool *pool, void *object);     /* it belongs to this pool, in use */
+bool tpi_check_got(struct tp_pool *pool, void *object);      /* false: construct failed again */
+/* Before the callbacks of a put: is it this pool's, and in use? */
+void tpi_check_put(struct tp_pool *pool, void *object);
+/* It becomes idle: destructed and poisoned where the pool allows it. */
+void tpi_check_idle(struct tp_pool *pool, void *object);
+/* It is dropped: is it as it was put? True: destruct ran already. */
+bool tpi_check_drop(struct tp_pool *pool, void *object);
+bool tpi_check_lose(void); /* checked builds: drop this put, so that nobody relies on retention */
+
+/* --- fork --- */
+
+void tpi_check_fork_prepare(void); /* the innermost lock of all: last, and first to go */
+void tpi_check_fork_parent(void);
+void tpi_check_fork_child(void);
+
+void tpi_pool_fork_prepare(void);
+void tpi_pool_fork_parent(void);
+void tpi_pool_fork_child(void);
+
+#endif

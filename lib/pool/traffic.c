@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Get and put behind the inlined path: callbacks, misses, bounds, checks. lib/cache/traffic.c is
+   where objects are found and kept. */
+#include "cache/many.h"
+#include "pool/pool.h"
+
+static void pool_check(const struct tp_pool *pool, const char *what)
+{
+    tpi_check(pool->signature == TPI_POOL_SIGNATURE, "%s: %p is not a pool, or no longer one", what,
+              (const void *)pool);
+}
+
+static void show(struct tp_pool *pool, void *object)
+{
+    tpi_track_show_kept(object, pool->options.size);
+}
+
+/* At live_max: whatever is idle in any thread comes to the depot first. */
+static void *get_at_bound(struct tp_pool *pool)
+{
+    tpi_cache_take(&pool->cache, TPI_TAKE_TO_DEPOT);
+    void *object = tpi_cache_get_shared(&pool->cache);
+    if (object != NULL)
+        return object;
+    object = tpi_object_make(pool); /* a drop may have made room meanwhile */
+    if (object != NULL)
+        tpi_count(&pool->misses, 1);
+    else if (errno == EAGAIN)
+        tpi_count(&pool->refused, 1);
+    return object;
+}
+
+static void *get_new(struct tp_pool *pool)
+{
+    void *object = tpi_object_make(pool);
+    if (object != NULL)
+        tpi_count(&pool->misses, 1);
+    else if (errno == EAGAIN)
+        object = get_at_bound(pool);
+    return object;
+}
+
+void *tpi_pool_get(struct tp_pool *pool)
+{
+    if (tpi_pool_is_destroyed(pool)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    void *object = tpi_cache_get(&pool->cache);
+    if (object == NULL)
+        object = get_new(pool);
+    if (object == NULL)
+        return NULL;
+    show(pool, object);
+    if (tpi_check_is_on() && !tpi_check_got(pool, object))
+        return NULL;
+    return object;
+}
+
+void *tp_detail_pool_get(tp_pool *pool)
+{
+    pool_check(pool, "tp_pool_get");
+    void *object = tpi_pool_get(pool);
+    if (tpi_unlikely(object == NULL)) {
+        int error = errno;
+        tpi_service_poll();
+        errno = error;
+    } else {
+        tpi_service_poll();
+    }
+    return object;
+}
+
+/* The callbacks of a put. False: keep said no. */
+static bool prepare(struct tp_pool *pool, void *object)
+{
+    const tp_pool_options *options = &pool->options;
+    if (!pool->cache.calls_on_put)
+        return true;
+    bool keep = true;
+    tpi_callback_enter();
+    if (options->keep != NULL)
+        keep = options->keep(object, options->context);
+    if (keep && options->reset != NULL)
+        options->reset(object, options->context);
+    tpi_callback_leave();
+    return keep;
+}
+
+static void put_drop(struct tp_pool *pool, void *object)
+{
+    tpi_cache_count_put(&pool->cache);
+    tpi_object_drop(pool, object);
+}
+
+/* Into a cache, or to who waits, or dropped. The callbacks ran; it is nobody's. */
+static void put_idle(struct tp_pool *pool, void *object)
+{
+    struct tp_detail_local *local = tp_detail_local_at(pool->head.offset);
+    if (tpi_sequence_put_many(local, &object, 1) == 1)
+        return;
+    if (tpi_check_is_on())
+        tpi_check_idle(pool, object);
+    tpi_track_hide(object, pool->options.size);
+    for (;;) {
+        if (tpi_cache_put(&pool->cache, object))
+            return;
+        if ((tpi_load_relaxed_32(&pool->cache.closed) & TPI_CLOSED_WAITING) == 0)
+            break;
+        if (tpi_wait_hand_over(pool, object))
+            return;
+        if (pool->waiting != 0)
+            break; /* somebody waits, but the object fits nowhere: its drop makes room */
+    }
+    show(pool, object);
+    put_drop(pool, object);
+}
+
+/* All of a put but errno and the poll. */
+static void put(struct tp_pool *pool, void *object)
+{
+    if (tpi_check_is_on())
+        tpi_check_put(pool, object);
+    if (!prepare(pool, object) || tpi_pool_is_destroyed(pool) || tpi_check_lose())
+        put_drop(pool, object);
+    else
+        put_idle(pool, object);
+}
+
+void tp_detail_pool_put(tp_pool *pool, void *object)
+{
+    if (object == NULL)
+        return;
+    int saved = errno;
+    pool_check(pool, "tp_pool_put");
+    put(pool, object);
+    tpi_service_poll();
+    errno = saved;
+}
+
+/* --- many --- */
+
+size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n)
+{
+    size_t got = tpi_sequence_get_many(tp_detail_local_at(pool->head.offset), objects, n);
+    if (tpi_likely(got == n))
+        return n;
+    pool_check(pool, "tp_pool_get_many");
+    if (tpi_pool_is_destroyed(pool)) {
+        errno = EINVAL;
+        return got;
+    }
+    size_t idle = tpi_check_is_on() ? 0 : tpi_cache_get_many(&pool->cache, objects + got, n - got);
+    for (size_t end = got + idle; got < end; got++)
+        show(pool, objects[got]);
+    while (got < n && (objects[got] = tpi_pool_get(pool)) != NULL)
+        got++;
+    int error = errno;
+    tpi_service_poll();
+    errno = error;
+    return got;
+}
+
+void tp_pool_put_many(tp_pool *pool, void **objects, size_t n)
+{
+    int saved = errno;
+    size_t done = 0;
+    bool plain = !pool->cache.calls_on_put && !tpi_check_is_on() && !tpi_sanitized;
+    for (size_t i = 0; plain && i < n; i++)
+        plain = objects[i] != NULL;
+    if (tpi_likely(plain)) {
+        done = tpi_sequence_put_many(tp_detail_local_at(pool->head.offset), objects, n);
+        if (tpi_likely(done == n))
+            return;
+        if (!tpi_pool_is_destroyed(pool))
+            done += tpi_cache_put_many(&pool->cache, objects + done, n - done);
+    }
+    pool_check(pool, "tp_pool_put_many");
+    for (; done < n; done++)
+        if (objects[done] != NULL)
+            put(pool, objects[done]);
+    tpi_service_poll();
+    errno = saved;
+}
+
+/* --- static pools --- */
+
+void *tp_detail_pool_static_get(struct tp_detail_pool_static *self)
+{
+    tp_pool *pool = tp_detail_pool_static_pool(self);
+    return pool == NULL ? NULL : tp_detail_pool_get(pool);
+}
+
+void tp_detail_pool_static_put(struct tp_detail_pool_static *self, void *object)
+{
+    if (object == NULL)
+        return;
+    tp_pool *pool = tpi_load_acquire_ptr(&self->pool);
+    tpi_check(pool != NULL, "put of %p into pool '%s', which has given out nothing", object,
+              self->options.name);
+    tp_detail_pool_put(pool, object);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Waiting at live_max.
+
+   A waiter, under wait_lock:
+   1. Raises `waiting` and sets the cache's WAITING bit: from now on no owner opens its limits, and
+      no put keeps an object in a thread (both look at the bit under their record's lock).
+   2. Takes every thread's magazines to the depot, once: under each record's lock, so whoever put
+      before left its object there, and whoever puts later sees the bit.
+   3. Tries the depots, then to make; sleeps while it gets nothing; tries again when woken.
+   A put that sees the bit hands its object to the depot under wait_lock and wakes one. A drop gives
+   live_max back and wakes one. So each object that becomes free wakes a waiter that will find it, or
+   room for a new one, or that another thread was faster.
+   The last waiter to leave clears the bit; owners open their limits at their next slow path. */
+#include "pool/pool.h"
+
+/* wait_lock is held. */
+static void waiting_change(struct tp_pool *pool, int by)
+{
+    uint32_t waiting = pool->waiting + (uint32_t)by;
+    tpi_store_relaxed_32(&pool->waiting, waiting);
+    uint32_t closed = tpi_load_relaxed_32(&pool->cache.closed);
+    uint32_t now;
+    do {
+        now = waiting != 0 ? closed | TPI_CLOSED_WAITING : closed & ~(uint32_t)TPI_CLOSED_WAITING;
+    } while (!tpi_cas_acq_rel_32(&pool->cache.closed, &closed, now));
+    tpi_fence_full(); /* pairs with the one in tpi_wait_wake_one: it sees us, or we see its room */
+}
+
+bool tpi_wait_wake_one(struct tp_pool *pool)
+{
+    tpi_fence_full(); /* pairs with waiting_change */
+    if (tpi_likely(tpi_load_relaxed_32(&pool->waiting) == 0))
+        return false;
+    tpi_lock(&pool->wait_lock);
+    tpi_condition_wake_one(&pool->wait_condition);
+    tpi_unlock(&pool->wait_lock);
+    return true;
+}
+
+void tpi_wait_wake_all(struct tp_pool *pool)
+{
+    tpi_lock(&pool->wait_lock);
+    tpi_condition_wake_all(&pool->wait_condition);
+    tpi_unlock(&pool->wait_lock);
+}
+
+bool tpi_wait_hand_over(struct tp_pool *pool, void *object)
+{
+    tpi_lock(&pool->wait_lock);
+    bool handed = pool->waiting != 0 && tpi_cache_put_shared(&pool->cache, object);
+    if (handed)
+        tpi_condition_wake_one(&pool->wait_condition);
+    tpi_unlock(&pool->wait_lock);
+    return handed;
+}
+
+/* An idle object or a new one; the lock is left for make's sake, and taken again. NULL + errno. */
+static void *try(struct tp_pool *pool)
+{
+    void *object = tpi_cache_get_shared(&pool->cache);
+    if (object != NULL)
+        return object;
+    tpi_unlock(&pool->wait_lock);
+    object = tpi_object_make(pool);
+    int error = errno;
+    if (object != NULL)
+        tpi_count(&pool->misses, 1);
+    tpi_lock(&pool->wait_lock);
+    if (object == NULL && error == EAGAIN)
+        object = tpi_cache_get_shared(&pool->cache); /* put while the lock was left */
+    errno = error;
+    return object;
+}
+
+static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
+{
+    bool in_time = true;
+    for (;;) {
+        if (tpi_pool_is_destroyed(pool)) {
+            errno = EINVAL;
+            return NULL;
+        }
+        void *object = try(pool);
+        if (object != NULL || errno != EAGAIN)
+            return object;
+        if (!in_time) {
+            tpi_count(&pool->refused, 1);
+            errno = EAGAIN;
+            return NULL;
+        }
+        if (tpi_load_relaxed_64(&pool->live) < pool->options.live_max)
+            continue; /* room came while the lock was left, and its wake with it */
+        if (deadline_ns < 0)
+            tpi_condition_wait(&pool->wait_condition, &pool->wait_lock);
+        else
+            in_time = tpi_condition_wait_until(&pool->wait_condition, &pool->wait_lock, deadline_ns);
+    }
+}
+
+void *tp_pool_get_wait(tp_pool *pool, int64_t timeout_ns)
+{
+    void *object = tp_pool_get(pool);
+    if (object != NULL || errno != EAGAIN || timeout_ns == 0)
+        return object;
+    int64_t deadline_ns = -1;
+    if (timeout_ns > 0 && __builtin_add_overflow(tpi_os_now_ns(), timeout_ns, &deadline_ns))
+        deadline_ns = -1;
+    tpi_add_acq_rel_64(&pool->references, 1); /* tp_pool_destroy may come while we sleep */
+    tpi_lock(&pool->wait_lock);
+    waiting_change(pool, 1);
+    tpi_count(&pool->waits, 1);
+    tpi_cache_take(&pool->cache, TPI_TAKE_TO_DEPOT);
+    object = wait_locked(pool, deadline_ns);
+    int error = errno;
+    waiting_change(pool, -1);
+    tpi_unlock(&pool->wait_lock);
+    if (object != NULL && tpi_check_is_on() && !tpi_check_got(pool, object))
+        object = NULL;
+    tpi_pool_unreference(pool, 1);
+    errno = error;
+    return object;
+}

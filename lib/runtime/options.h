@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The options of TIDEPOOL=name=value,... in one table: struct, parsing and documentation (man page,
+   docs/OPTIONS.md) come from it. */
+#ifndef TPI_RUNTIME_OPTIONS_H
+#define TPI_RUNTIME_OPTIONS_H
+
+#include "base/base.h"
+
+enum tpi_option_kind {
+    TPI_OPTION_COUNT,    /* a decimal number from 0 up */
+    TPI_OPTION_PERCENT,  /* the same, or off (-1) */
+    TPI_OPTION_SIZE,     /* bytes, with an optional KiB, MiB, GiB, TiB behind the number; or off */
+    TPI_OPTION_SECONDS,  /* a decimal number; 0: never */
+    TPI_OPTION_WORD,     /* on, off or assume */
+    TPI_OPTION_PATH
+};
+
+/* X(name, kind, default, what it is) */
+#define TPI_OPTIONS(X)                                                                             \
+    X(gcpercent, PERCENT, 100, "start a cycle when the heap grew by this many percent; off: never") \
+    X(memlimit, SIZE, INT64_MAX, "soft limit on the memory that the library holds; off: none")     \
+    X(gcperiod, SECONDS, 120, "start a cycle at least this often, in seconds; 0: never by time")   \
+    X(service, COUNT, 1, "0: no service thread; cycles run on the thread that finds them due")     \
+    X(cachemax, SIZE, 0, "bound on the bytes idle in all caches together; 0: none")                \
+    X(poolcheck, COUNT, 0, "watch one object in so many for misuse; 0: none, 1: all")              \
+    X(lossy, COUNT, 1, "0: a checked build keeps every put, instead of losing a quarter")          \
+    X(rseq, WORD, 1, "off: no restartable sequences; assume: tests only, one thread, no cycle")    \
+    X(pressure, PATH, 0, "the file that tells of memory pressure, /proc/pressure/memory")
+
+struct tpi_options {
+#define TPI_OPTION_FIELD(name, kind, initial, what) int64_t name;
+    TPI_OPTIONS(TPI_OPTION_FIELD)
+#undef TPI_OPTION_FIELD
+    const char *paths[1]; /* a PATH option's field is an index here */
+};
+
+/* Defaults, then what the text says. What is unknown or malformed is reported on stderr, once, and
+   ignored. text: NULL, or TIDEPOOL's value. Allocates nothing; paths point into a static copy. */
+void tpi_options_parse(struct tpi_options *options, const char *text);
+
+#endif

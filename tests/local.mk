@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# unit: one room each, white box, linked with the convenience library.
+# contract: the public API alone, against the real shared object.
+# stress: the same, with many threads, a printed seed and a budget of TP_STRESS_SECONDS (2 in
+# `make check`, 60 in `make check-long`).
+# The scripts prove rules of the tree; each runs by hand too.
+#
+# A contract or stress test tests/contract/test_x.c needs its line in the list. A unit test needs:
+#
+#   tests_unit_test_x_CPPFLAGS = $(INSIDE_CPPFLAGS)
+#   tests_unit_test_x_LDADD = $(UNIT_LIBS)
+
+unit_tests =
+
+contract_tests =
+
+stress_tests =
+
+# .ci/run makes this empty for all builds but the first.
+script_tests = \
+	tools/check-headers \
+	tools/check-layers \
+	tools/check-snippets \
+	tools/check-style \
+	tools/check-symbols
+
+UNIT_LIBS = lib/libtidepool-core.la $(CMOCKA_LIBS)
+LDADD = lib/libtidepool.la $(CMOCKA_LIBS)
+
+# Loadable modules for the dlclose tests. Tests find them in TP_TEST_PLUGIN_DIR (a string):
+#
+#   check_LTLIBRARIES += tests/contract/plugin_pool.la
+#   tests_contract_plugin_pool_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+#   tests_contract_plugin_pool_la_LIBADD = lib/libtidepool.la
+#   tests_contract_test_dlclose_CPPFLAGS = $(PLUGIN_TEST_CPPFLAGS)
+PLUGIN_LINK_FLAGS = $(LIBRARY_LINK_FLAGS) -module -avoid-version -shared -rpath /nowhere
+PLUGIN_TEST_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DTP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/tests/contract/.libs"'
+
+# --- running them ---
+
+cmocka_tests = $(unit_tests) $(contract_tests) $(stress_tests)
+if HAVE_CMOCKA
+check_PROGRAMS += $(cmocka_tests)
+TESTS = $(cmocka_tests) $(script_tests)
+else
+TESTS = $(script_tests)
+endif
+
+# A test that hangs fails with its log.
+LOG_COMPILER = timeout
+AM_LOG_FLAGS = -k 10 $${TP_TEST_SECONDS:-600}
+
+# What the scripts want to know of the build.
+AM_TESTS_ENVIRONMENT = \
+	TP_BUILD_DIR='$(abs_top_builddir)'; export TP_BUILD_DIR; \
+	TP_CC='$(CC)'; export TP_CC; \
+	TP_SANITIZE_FLAGS='$(SANITIZE_FLAGS)'; export TP_SANITIZE_FLAGS; \
+	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1}"; export UBSAN_OPTIONS;
+
+# Cmocka's own closing lines, which the harness hides in the logs.
+check-local: check-TESTS
+if HAVE_CMOCKA
+	@$(top_srcdir)/tools/test-summary $(TEST_LOGS)
+else
+	@echo 'cmocka is missing (Debian: libcmocka-dev): no unit, contract or stress test was run' >&2
+	@exit 1
+endif
+
+check-long: all
+	TP_STRESS_SECONDS=$${TP_STRESS_SECONDS:-60} \
+		$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(stress_tests)'
+
+# Promela models, explored to the end by spin; the script says so and stops where spin is missing.
+check-model:
+	$(top_srcdir)/tests/model/run
+
+# Instruction counts of the fast paths, under callgrind.
+check-instructions: all
+	$(top_srcdir)/tests/perf/run $(abs_top_builddir)
+
+.PHONY: check-instructions check-long check-model
+
+# Folders that no build writes in are named whole; tools/ gets logs.
+EXTRA_DIST += \
+	tests/model \
+	tests/perf \
+	tools/check-headers \
+	tools/check-layers \
+	tools/check-snippets \
+	tools/check-style \
+	tools/check-symbols \
+	tools/test-summary
