@@ -2,8 +2,8 @@
 /* The harness: calibrates, warms up, times slices, prints one line.
 
    A measurement is timed in SLICES slices of about SLICE_NS each. The smallest slice is what the
-   code costs when nothing disturbs it; the median is fairer where two threads share cache lines and
-   a slice may be lucky. Both are printed; bench/rows.tsv says which one a row of the table uses.
+   code costs when nothing disturbs it; where two threads share cache lines a slice may be lucky,
+   and the lower quartile is fairer. bench/report.awk chooses.
 
    With two threads both start a slice together. For `pc` a slice lasts until the consumer has put
    the last object; otherwise it is the mean of what each thread measured for itself. */
@@ -208,11 +208,12 @@ static void measure(const char *measurement)
     made = run.subject->made != NULL ? run.subject->made(run.context) - made : gets;
     qsort(ns, SLICES, sizeof ns[0], bench_compare_double);
     total = (double)made / (double)gets;
-    printf("measurement=%s size=%zu threads=%u subject=%s n=%llu min=%.4f median=%.4f bytes=%.0f "
-           "allocs=%.0f\n",
-           measurement, run.subject->size, run.threads, run.subject->name,
-           (unsigned long long)(ops * SLICES), ns[0], (ns[SLICES / 2 - 1] + ns[SLICES / 2]) / 2,
-           total * (double)run.subject->size, total);
+    printf(
+        "measurement=%s size=%zu threads=%u subject=%s n=%llu min=%.4f quartile=%.4f median=%.4f "
+        "bytes=%.0f allocs=%.0f\n",
+        measurement, run.subject->size, run.threads, run.subject->name,
+        (unsigned long long)(ops * SLICES), ns[0], ns[SLICES / 4],
+        (ns[SLICES / 2 - 1] + ns[SLICES / 2]) / 2, total * (double)run.subject->size, total);
 }
 
 /* Opens the subject, starts the second thread, measures, stops it. */

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Reads the raw lines that the programs print (key=value fields) and prints, by `mode`:
 #   line   Go's benchmark line for each;
-#   table  from rows.tsv and all raw lines, the table of ratios as Markdown, and what was skipped.
+#   table  from rows.tsv and all raw lines, the table of ratios as Markdown; where `all` is not
+#          "all", only the rows that were measured.
 # For POSIX awk. Called by bench/run.
 
 function fields_of(line,    i, n, part, at) {
@@ -15,11 +16,11 @@ function fields_of(line,    i, n, part, at) {
     key = group "/" field["subject"]
 }
 
-# Where nothing is shared the smallest slice, where two threads meet the median one.
-function figure_of(statistic) {
-    if (statistic == "")
-        statistic = field["threads"] == 1 ? "min" : "median"
-    return field[statistic]
+# The smallest slice; where two threads hand over, which luck can speed up, the lower quartile.
+function figure_of() {
+    if (field["measurement"] == "pc")
+        return field["quartile"] + 0
+    return (field["measurement"] == "holdup" ? field["median"] : field["min"]) + 0
 }
 
 function camel(name,    i, n, part, text) {
@@ -43,11 +44,10 @@ function print_go_line(    what) {
 }
 
 function keep_raw(    round) {
-    round = field["round"]
+    round = field["round"] + 0
     if (round > rounds)
         rounds = round
     figure[key, round] = figure_of()
-    middle[key, round] = field["median"]
     raw[key] = $0
     if (is_peer[field["subject"]] && !seen[key])
         peers_of[group] = peers_of[group] " " field["subject"]
@@ -65,23 +65,21 @@ function median(n,    i, j, value) {
     return n % 2 ? sample[(n + 1) / 2] : (sample[n / 2] + sample[n / 2 + 1]) / 2
 }
 
-# The median over the rounds of a key's figure; of its median slice where `own`.
-function overall(key, own,    round, n) {
+# The median over the rounds of a key's figure.
+function overall(key,    round, n) {
     split("", sample)
     for (round = 1; round <= rounds; round++)
         if ((key, round) in figure)
-            sample[++n] = (own ? middle[key, round] : figure[key, round]) + 0
+            sample[++n] = figure[key, round]
     return n ? median(n) : ""
 }
 
-# The median over the rounds of the ratio within a round. `own`: a key against itself with another
-# number of threads; the same statistic then stands on both sides.
-function ratio_of(key, yardstick, own,    round, n) {
+# The median over the rounds of the ratio within a round.
+function ratio_of(key, yardstick,    round, n) {
     split("", sample)
     for (round = 1; round <= rounds; round++)
-        if ((key, round) in figure && figure[yardstick, round] > 0)
-            sample[++n] = own ? middle[key, round] / middle[yardstick, round] \
-                              : figure[key, round] / figure[yardstick, round]
+        if ((key, round) in figure && (yardstick, round) in figure)
+            sample[++n] = figure[key, round] / figure[yardstick, round]
     return n ? median(n) : ""
 }
 
@@ -111,7 +109,7 @@ function best_of(group, only,    i, n, name, value, lowest, best) {
 }
 
 function show_time(ns) {
-    return ns >= 1000 ? sprintf("%.1f µs", ns / 1000) : sprintf("%.2f ns", ns)
+    return ns + 0 >= 1000 ? sprintf("%.1f µs", ns / 1000) : sprintf("%.2f ns", ns)
 }
 
 function verdict(ratio, floor, goal) {
@@ -124,9 +122,9 @@ function print_row(title, ours, theirs, ratio, floor, goal, met, peer) {
         met, peer
 }
 
-function timed_row(title, ours, yardstick, floor, goal,    group, own, best, peer, ratio) {
+# A row whose yardstick is the same subject elsewhere compares each peer with itself too.
+function timed_row(title, ours, yardstick, floor, goal,    group, best, beside, peer, ratio) {
     group = group_of(ours)
-    own = subject_of(ours) == subject_of(yardstick)
     best = best_of(group, yardstick == "best" ? "malloc" : "")
     if (yardstick == "best")
         yardstick = group "/" best
@@ -134,13 +132,12 @@ function timed_row(title, ours, yardstick, floor, goal,    group, own, best, pee
         print_row(title, "not measured", "", "", floor, goal, "", "")
         return
     }
-    ratio = ratio_of(ours, yardstick, own)
-    if (own && best != "")
-        peer = best " " sprintf("%.2f", ratio_of(group "/" best,
-                                                 group_of(yardstick) "/" best, 1))
-    else if (best != "")
-        peer = best " " sprintf("%.2f", ratio_of(group "/" best, yardstick, 0))
-    print_row(title, show_time(overall(ours, own)), show_time(overall(yardstick, own)),
+    ratio = ratio_of(ours, yardstick)
+    if (best != "") {
+        beside = subject_of(ours) == subject_of(yardstick) ? group_of(yardstick) "/" best : yardstick
+        peer = best " " sprintf("%.2f", ratio_of(group "/" best, beside))
+    }
+    print_row(title, show_time(overall(ours)), show_time(overall(yardstick)),
               sprintf("%.2f", ratio), floor, goal, verdict(ratio, floor, goal), peer)
 }
 
@@ -210,6 +207,8 @@ END {
     print "|---|---|---|---|---|---|---|---|"
     for (i = 1; i <= rows; i++) {
         split(row[i], column, "\t")
+        if (all != "all" && !seen[column[2]])
+            continue
         if (column[3] == "burst")
             burst_row(column[1], column[2], column[4], column[5])
         else

@@ -1,29 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Programs that people read, built as an application is: the public headers and the shared object.
+# Programs that people read. They are built as an application is: the public headers and the
+# shared object. A program in a folder of its own has these lines:
+#
+#   noinst_PROGRAMS += examples/logger/logger
+#   examples_logger_logger_SOURCES = examples/logger/main.c ...   (one file a line)
+#   examples_logger_logger_CPPFLAGS = $(AM_CPPFLAGS) $(CK_CFLAGS)  (where it uses ck)
+#   examples_logger_logger_LDADD = lib/libtidepool.la
 
-noinst_PROGRAMS += \
-	examples/data/tp-accesslog \
-	examples/logger/tp-logger
+EXAMPLES_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE= $(CK_CFLAGS)
 
-examples_data_tp_accesslog_LDADD =
-examples_data_tp_accesslog_SOURCES = \
-	examples/data/accesslog.c
+# --- the logger: a library, and the command over it ---
 
-examples_logger_tp_logger_CPPFLAGS = $(AM_CPPFLAGS) $(CK_CFLAGS)
-examples_logger_tp_logger_LDADD = lib/libtidepool.la
-examples_logger_tp_logger_SOURCES = \
-	examples/logger/access_log.c \
-	examples/logger/access_log.h \
+noinst_LTLIBRARIES += examples/logger/liblogger.la
+examples_logger_liblogger_la_CPPFLAGS = $(EXAMPLES_CPPFLAGS)
+examples_logger_liblogger_la_LIBADD = lib/libtidepool.la
+examples_logger_liblogger_la_SOURCES = \
 	examples/logger/format.c \
 	examples/logger/format.h \
-	examples/logger/input.c \
-	examples/logger/input.h \
 	examples/logger/internal.h \
 	examples/logger/logger.c \
 	examples/logger/logger.h \
-	examples/logger/main.c \
-	examples/logger/options.c \
-	examples/logger/options.h \
 	examples/logger/producer.c \
 	examples/logger/record.c \
 	examples/logger/record.h \
@@ -31,3 +27,22 @@ examples_logger_tp_logger_SOURCES = \
 	examples/logger/sink.c \
 	examples/logger/sink.h \
 	examples/logger/writer.c
+
+bin_PROGRAMS += examples/logger/tp-logger
+examples_logger_tp_logger_CPPFLAGS = $(EXAMPLES_CPPFLAGS)
+examples_logger_tp_logger_LDADD = examples/logger/liblogger.la lib/libtidepool.la
+examples_logger_tp_logger_SOURCES = \
+	examples/logger/access_log.c \
+	examples/logger/access_log.h \
+	examples/logger/input.c \
+	examples/logger/input.h \
+	examples/logger/main.c \
+	examples/logger/options.c \
+	examples/logger/options.h
+
+# --- what it is shown on ---
+
+noinst_PROGRAMS += examples/data/tp-accesslog
+examples_data_tp_accesslog_SOURCES = examples/data/accesslog.c
+
+EXTRA_DIST += examples/demo

@@ -49,12 +49,16 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/os/pages.c \
 	lib/os/rseq.c \
 	lib/os/thread.c \
+	lib/pool/check.c \
 	lib/pool/object.c \
 	lib/pool/pool.c \
 	lib/pool/pool.h \
 	lib/pool/stock.c \
 	lib/pool/traffic.c \
-	lib/pool/wait.c
+	lib/pool/wait.c \
+	lib/runtime/options.c \
+	lib/runtime/options.h \
+	lib/runtime/runtime.c
 
 # current:revision:age, libtool's rule: an interface that was added to raises current and age, one
 # that was changed or removed raises current and zeroes age, anything else raises revision.

@@ -97,15 +97,20 @@ TP_API void tp_detail_pool_put(tp_pool *pool, void *object);
 
 /* What an inlined call sees of a pool: its place in every thread's table of caches. */
 struct tp_detail_pool_head {
-    uint32_t offset; /* bytes; 0 leads to the closed record at the table's head */
+    uint32_t offset; /* bytes; 0 leads to the closed record at the table's head; never changes */
 };
+
+TP_ALWAYS_INLINE struct tp_detail_local *tp_detail_pool_local(const tp_pool *pool)
+{
+    const struct tp_detail_pool_head *head = (const struct tp_detail_pool_head *)pool;
+    return tp_detail_local_at(tp_detail_constant(&head->offset));
+}
 
 /* Takes an object back. It must have come from this pool. NULL is ignored. Keeps errno.
    keep, where the pool has it, runs first, then reset, on this thread. */
 static inline void tp_pool_put(tp_pool *pool, void *object)
 {
-    const struct tp_detail_pool_head *head = (const struct tp_detail_pool_head *)pool;
-    if (TP_UNLIKELY(!tp_detail_put(tp_detail_local_at(head->offset), object)))
+    if (TP_UNLIKELY(!tp_detail_put(tp_detail_pool_local(pool), object)))
         tp_detail_pool_put(pool, object);
 }
 
@@ -115,9 +120,8 @@ static inline void tp_pool_put(tp_pool *pool, void *object)
    that construct returned. */
 TP_INLINE_FREED_BY(tp_pool_put, 2) void *tp_pool_get(tp_pool *pool)
 {
-    const struct tp_detail_pool_head *head = (const struct tp_detail_pool_head *)pool;
     void *object;
-    if (TP_UNLIKELY(!tp_detail_get(tp_detail_local_at(head->offset), &object)))
+    if (TP_UNLIKELY(!tp_detail_get(tp_detail_pool_local(pool), &object)))
         return tp_detail_pool_get(pool);
     return object;
 }

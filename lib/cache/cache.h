@@ -35,7 +35,7 @@ enum {
 /* One stack of magazines: the top one's number, and a tag that grows with every change. */
 struct tpi_stack {
     uint64_t head;
-} TPI_ALIGNED(TPI_CACHE_LINE);
+};
 
 /* Why a cache's limits stay closed: bits of tpi_cache.closed. */
 enum tpi_closed {
@@ -57,10 +57,12 @@ struct tpi_cache {
        one: what a fork in between leaves is then known. Nobody holds them any more, nor a lock. */
     void (*drop)(struct tpi_cache *self, void **objects, uint32_t *count);
 
-    struct tpi_stack depot;   /* whole magazines, newest first */
-    struct tpi_stack victims; /* what the depot held when the last cycle began */
+    /* One line: who brings a full magazine mostly takes an empty one, and the other way round. */
+    struct tpi_stack depot TPI_ALIGNED(TPI_CACHE_LINE); /* whole magazines, newest first */
+    struct tpi_stack empties; /* magazines of the current capacity; given back by the next cycle */
 
-    uint64_t budget TPI_ALIGNED(TPI_CACHE_LINE); /* atomic; of idle_max, what magazines may still hold */
+    struct tpi_stack victims TPI_ALIGNED(TPI_CACHE_LINE); /* the depot's when the last cycle began */
+    uint64_t budget; /* atomic; of idle_max, what magazines may still hold */
     uint64_t contention;      /* atomic; lost races for the depot's head */
     uint64_t contention_seen; /* at the last cycle */
     uint64_t hits_retired;    /* atomic; of threads that ended */

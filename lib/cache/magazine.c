@@ -20,7 +20,9 @@ static uint8_t chunk_size[TPI_CHUNKS_MAX];      /* stock_lock; its magazines' si
 static uint32_t chunk_next[TPI_CHUNKS_MAX];     /* stock_lock; links of the idle lists */
 static uint32_t chunks_idle[TPI_MAGAZINE_SIZES]; /* stock_lock; lists of released chunks */
 static uint32_t chunks_idle_count;              /* stock_lock */
-static struct tpi_stack free_magazines[TPI_MAGAZINE_SIZES];
+static struct {
+    struct tpi_stack stack TPI_ALIGNED(TPI_CACHE_LINE);
+} free_magazines[TPI_MAGAZINE_SIZES];
 
 _Static_assert(sizeof(struct tpi_magazine) == 16, "four sizes of 64 << i bytes hold 6, 14, 30, 62");
 
@@ -92,7 +94,7 @@ static uint32_t capacity_of(unsigned size)
 struct tpi_magazine *tpi_magazine_new(uint32_t capacity)
 {
     uint32_t lost = 0;
-    struct tpi_magazine *magazine = tpi_stack_pop(&free_magazines[size_for(capacity)], &lost);
+    struct tpi_magazine *magazine = tpi_stack_pop(&free_magazines[size_for(capacity)].stack, &lost);
     if (magazine != NULL)
         magazine->count = 0;
     return magazine;
@@ -101,7 +103,16 @@ struct tpi_magazine *tpi_magazine_new(uint32_t capacity)
 void tpi_magazine_free(struct tpi_magazine *magazine)
 {
     magazine->count = 0;
-    tpi_stack_push(&free_magazines[size_for(magazine->capacity)], magazine);
+    tpi_stack_push(&free_magazines[size_for(magazine->capacity)].stack, magazine);
+}
+
+void tpi_magazine_free_chain(uint32_t chain)
+{
+    while (chain != 0) {
+        struct tpi_magazine *magazine = tpi_magazine_at(chain);
+        chain = magazine->next;
+        tpi_magazine_free(magazine);
+    }
 }
 
 /* A chunk's number whose memory is there and unused; 0: ENOMEM. */
@@ -128,7 +139,7 @@ bool tpi_magazine_stock(uint32_t capacity)
     unsigned size = size_for(capacity);
     uint32_t granules = 1u << size;
     tpi_lock(&stock_lock);
-    if ((uint32_t)tpi_load_relaxed_64(&free_magazines[size].head) != 0) {
+    if ((uint32_t)tpi_load_relaxed_64(&free_magazines[size].stack.head) != 0) {
         tpi_unlock(&stock_lock);
         return true; /* another thread was faster */
     }
@@ -142,7 +153,7 @@ bool tpi_magazine_stock(uint32_t capacity)
             tpi_store_relaxed_32(&magazine->next,
                                  i + granules < TPI_CHUNK_GRANULES ? first + i + granules : 0);
         }
-        tpi_stack_put_all(&free_magazines[size], first);
+        tpi_stack_put_all(&free_magazines[size].stack, first);
     }
     tpi_unlock(&stock_lock);
     return chunk != 0;
@@ -154,12 +165,12 @@ bool tpi_magazine_stock(uint32_t capacity)
 static void release_size(unsigned size, uint32_t *free_in_chunk)
 {
     enum { AT_ONCE = 16 };
-    uint32_t chain = tpi_stack_take_all(&free_magazines[size]);
+    uint32_t chain = tpi_stack_take_all(&free_magazines[size].stack);
     uint32_t per_chunk = TPI_CHUNK_GRANULES >> size;
     for (unsigned i = 0; i < AT_ONCE && chain != 0; i++) {
         struct tpi_magazine *magazine = tpi_magazine_at(chain);
         chain = magazine->next;
-        tpi_stack_push(&free_magazines[size], magazine);
+        tpi_stack_push(&free_magazines[size].stack, magazine);
     }
     for (uint32_t number = chain; number != 0; number = tpi_magazine_at(number)->next)
         free_in_chunk[number / TPI_CHUNK_GRANULES]++;
@@ -168,7 +179,7 @@ static void release_size(unsigned size, uint32_t *free_in_chunk)
         uint32_t chunk = chain / TPI_CHUNK_GRANULES;
         chain = magazine->next;
         if (free_in_chunk[chunk] != per_chunk)
-            tpi_stack_push(&free_magazines[size], magazine);
+            tpi_stack_push(&free_magazines[size].stack, magazine);
     }
     for (uint32_t chunk = 1; chunk <= chunks_made; chunk++) {
         if (free_in_chunk[chunk] == per_chunk && chunk_size[chunk] == size) {

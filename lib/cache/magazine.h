@@ -36,6 +36,15 @@ struct tpi_magazine *tpi_magazine_new(uint32_t capacity);
 /* Makes free magazines for `capacity` objects. Takes locks: not under a record's. False: ENOMEM. */
 bool tpi_magazine_stock(uint32_t capacity);
 void tpi_magazine_free(struct tpi_magazine *magazine); /* takes no lock */
+void tpi_magazine_free_chain(uint32_t chain);
+
+/* Asks for a magazine's objects ahead: another processor has written them. */
+static inline void tpi_magazine_prefetch(const struct tpi_magazine *magazine)
+{
+    const char *slots = (const char *)magazine->slots;
+    for (uint32_t i = 0; i < magazine->count * sizeof(void *); i += TPI_CACHE_LINE)
+        __builtin_prefetch(slots + i, 1);
+}
 
 /* Both lock-free. push returns, and pop adds to *lost, how often another thread was faster. */
 uint32_t tpi_stack_push(struct tpi_stack *stack, struct tpi_magazine *magazine);

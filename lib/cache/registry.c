@@ -51,6 +51,7 @@ bool tpi_cache_open(struct tpi_cache *cache)
 
 void tpi_cache_close(struct tpi_cache *cache)
 {
+    tpi_magazine_free_chain(tpi_stack_take_all(&cache->empties));
     tpi_store_release_ptr(&caches[cache->number], (struct tpi_cache *)NULL);
     tpi_lock(&registry_lock);
     tpi_bit_clear(numbers_taken, cache->number);

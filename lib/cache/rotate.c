@@ -85,6 +85,7 @@ static void rotate_depot(struct tpi_cache *cache)
 {
     doom_chain(cache, tpi_stack_take_all(&cache->victims));
     tpi_stack_put_all(&cache->victims, tpi_stack_take_all(&cache->depot));
+    tpi_magazine_free_chain(tpi_stack_take_all(&cache->empties));
     capacity_tune(cache);
 }
 

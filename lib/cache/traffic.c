@@ -37,13 +37,32 @@ void tpi_local_load(struct tp_detail_local *local, struct tpi_magazine *magazine
     tpi_local_level_set(local, magazine->count);
 }
 
+/* An empty magazine goes where this cache's next put finds it, if it would fit there. */
+static void empty_store(struct tpi_cache *cache, struct tpi_magazine *magazine)
+{
+    magazine->count = 0;
+    if (magazine->capacity == tpi_load_relaxed_32(&cache->capacity))
+        tpi_stack_push(&cache->empties, magazine);
+    else
+        tpi_magazine_free(magazine);
+}
+
+static struct tpi_magazine *empty_take(struct tpi_cache *cache, uint32_t capacity)
+{
+    uint32_t lost = 0;
+    struct tpi_magazine *magazine = NULL;
+    if (capacity == tpi_load_relaxed_32(&cache->capacity))
+        magazine = tpi_stack_pop(&cache->empties, &lost);
+    return magazine != NULL ? magazine : tpi_magazine_new(capacity);
+}
+
 void tpi_magazine_store(struct tpi_cache *cache, struct tpi_stack *stack,
                         struct tpi_magazine *magazine)
 {
     if (magazine == NULL)
         return;
     if (magazine->count == 0) {
-        tpi_magazine_free(magazine);
+        empty_store(cache, magazine);
         return;
     }
     uint32_t lost = tpi_stack_push(stack, magazine);
@@ -139,6 +158,7 @@ static bool refill(struct tpi_cache *cache, struct tp_detail_local *local)
     struct tpi_magazine *magazine = stack_pop(cache, &cache->depot);
     if (magazine == NULL)
         return false;
+    tpi_magazine_prefetch(magazine);
     load_instead(cache, local, magazine);
     return true;
 }
@@ -276,7 +296,7 @@ static bool reserve_more(struct tpi_cache *cache, struct tp_detail_local *local)
 /* Makes the loaded magazine one of the cache's full capacity, its objects kept. */
 static bool grow(struct tpi_cache *cache, struct tp_detail_local *local)
 {
-    struct tpi_magazine *bigger = tpi_magazine_new(tpi_load_relaxed_32(&cache->capacity));
+    struct tpi_magazine *bigger = empty_take(cache, tpi_load_relaxed_32(&cache->capacity));
     if (bigger == NULL)
         return false;
     struct tpi_magazine *loaded = tpi_local_unload(cache, local);
@@ -306,7 +326,7 @@ static enum room make_room(struct tpi_cache *cache, struct tp_detail_local *loca
         swap_previous(cache, local);
         return reserve_more(cache, local) ? ROOM : ROOM_NONE;
     }
-    struct tpi_magazine *magazine = tpi_magazine_new(wanted);
+    struct tpi_magazine *magazine = empty_take(cache, wanted);
     if (magazine == NULL)
         return ROOM_NEEDS_MAGAZINE;
     load_instead(cache, local, magazine);

@@ -145,9 +145,9 @@ void tpi_bad_free(const void *object)
 {
     struct tpi_span *span = tpi_span_of((uintptr_t)object);
     struct tpi_where where = tpi_heap_where(object);
-    if (span == NULL)
+    if (tpi_arena_of((uintptr_t)object) == NULL)
         tpi_fatal("bad free of %p: not from this heap", object);
-    if (where.span == NULL && tpi_span_state(span) == TPI_SPAN_FREE)
+    if (span == NULL || tpi_span_state(span) == TPI_SPAN_FREE)
         tpi_fatal("bad free of %p: double free, or never allocated: its pages are free", object);
     if (where.span == NULL)
         tpi_fatal("bad free of %p: not in an object (in a span of size class %u, state %d)", object,

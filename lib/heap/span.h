@@ -183,7 +183,8 @@ struct tpi_tree {
 };
 void tpi_tree_insert(struct tpi_tree *tree, struct tpi_span *span);
 void tpi_tree_remove(struct tpi_tree *tree, struct tpi_span *span);
-/* The span's pages or dirty pages changed, or its base within the same place in the order. */
+/* The span's pages or dirty pages changed, or its base within the same place in the order. To be
+   called before anything else is done to the tree. */
 void tpi_tree_update(struct tpi_span *span);
 struct tpi_span *tpi_tree_first_fit(const struct tpi_tree *tree, uint64_t pages);
 struct tpi_span *tpi_tree_last_dirty(const struct tpi_tree *tree);

@@ -45,6 +45,9 @@ static inline struct help_random help_seed(const char *test)
     return (struct help_random){seed | 1};
 }
 
+/* For other threads than the test's own, where cmocka cannot report. */
+#define help_require(condition) tpi_check(condition, "%s:%d: %s", __FILE__, __LINE__, #condition)
+
 /* --- the whole heap. Nobody else may use it meanwhile --- */
 
 struct help_sums {

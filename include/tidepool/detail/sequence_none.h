@@ -3,6 +3,11 @@
 #ifndef TIDEPOOL_DETAIL_SEQUENCE_NONE_H
 #define TIDEPOOL_DETAIL_SEQUENCE_NONE_H
 
+TP_ALWAYS_INLINE uint32_t tp_detail_constant(const uint32_t *word)
+{
+    return *word;
+}
+
 TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object)
 {
     (void)local;

@@ -42,6 +42,15 @@
 
 #define TP_DETAIL_SEQUENCE_END "3:\n\t"
 
+/* A 32-bit word that never changes while its address is good, as a function of the address alone:
+   so the compiler may load it once, where the sequences' memory clobber would make it load again. */
+TP_ALWAYS_INLINE uint32_t tp_detail_constant(const uint32_t *word)
+{
+    uint32_t value;
+    __asm__("movl (%1), %0" : "=r"(value) : "r"(word));
+    return value;
+}
+
 TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object)
 {
     bool hit;
@@ -63,6 +72,8 @@ TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object
           [local_word] "+m"(local->word), [cs] "=m"(*tp_detail_self.rseq_cs)
         : [floor] "m"(local->floor), [local_objects] "m"(local->objects)
         : "memory");
+    if (hit && objects == (void **)0)
+        __builtin_unreachable(); /* NULL is never put; so a put of what was got need not ask */
     *object = (void *)objects;
     return hit;
 }
