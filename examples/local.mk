@@ -2,12 +2,12 @@
 # Programs that people read. They are built as an application is: the public headers and the
 # shared object. A program in a folder of its own has these lines:
 #
-#   noinst_PROGRAMS += examples/logger/logger
-#   examples_logger_logger_SOURCES = examples/logger/main.c ...   (one file a line)
-#   examples_logger_logger_CPPFLAGS = $(AM_CPPFLAGS) $(CK_CFLAGS)  (where it uses ck)
-#   examples_logger_logger_LDADD = lib/libtidepool.la
+#   noinst_PROGRAMS += examples/x/tp-x
+#   examples_x_tp_x_SOURCES = examples/x/main.c ...   (one file a line)
+#   examples_x_tp_x_CPPFLAGS = $(EXAMPLES_CPPFLAGS)   (where it uses ck)
+#   examples_x_tp_x_LDADD = lib/libtidepool.la
 
-EXAMPLES_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE= $(CK_CFLAGS)
+EXAMPLES_CPPFLAGS = $(AM_CPPFLAGS) $(CK_CFLAGS)
 
 # --- the logger: a library, and the command over it ---
 
@@ -28,7 +28,7 @@ examples_logger_liblogger_la_SOURCES = \
 	examples/logger/sink.h \
 	examples/logger/writer.c
 
-bin_PROGRAMS += examples/logger/tp-logger
+noinst_PROGRAMS += examples/logger/tp-logger
 examples_logger_tp_logger_CPPFLAGS = $(EXAMPLES_CPPFLAGS)
 examples_logger_tp_logger_LDADD = examples/logger/liblogger.la lib/libtidepool.la
 examples_logger_tp_logger_SOURCES = \
@@ -45,4 +45,7 @@ examples_logger_tp_logger_SOURCES = \
 noinst_PROGRAMS += examples/data/tp-accesslog
 examples_data_tp_accesslog_SOURCES = examples/data/accesslog.c
 
-EXTRA_DIST += examples/demo
+# The page goes with the program, which is not installed: man -l man/tp-logger.1 shows it.
+EXTRA_DIST += \
+	examples/demo \
+	man/tp-logger.1

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Collection cycles, by their prefixed names. A cycle rotates every pool and every size class's
-   cache (what was idle becomes a victim, what was a victim is dropped) and gives idle pages back. */
+   cache (what was idle becomes a victim, what was a victim is dropped) and gives idle pages
+   back. */
 #ifndef TIDEPOOL_GC_H
 #define TIDEPOOL_GC_H
 

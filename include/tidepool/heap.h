@@ -57,7 +57,8 @@ void *tp_heap_alloc_aligned(size_t align, size_t size);
    Size 0 counts as 1. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(2) void *tp_heap_realloc(void *memory, size_t size);
 
-/* Bytes that may be used behind the start of an allocation: its slot's, or its pages'. 0 for NULL. */
+/* Bytes that may be used behind the start of an allocation: its slot's, or its pages'. 0 for
+   NULL. */
 TP_API size_t tp_heap_usable_size(const void *memory);
 
 /* What an allocation of `size` bytes really takes: asking for this many costs nothing more. */
@@ -70,7 +71,7 @@ typedef struct tp_heap_stats {
     uint64_t reserved;    /* address space */
     uint64_t in_use;      /* spans that hold objects, in use or idle in a cache */
     uint64_t idle;        /* free pages that are still resident */
-    uint64_t released;    /* free pages that were given back to the operating system, or never used */
+    uint64_t released; /* free pages that were given back to the operating system, or never used */
     uint64_t metadata;    /* the library's own tables, magazines and thread records */
     uint64_t spans;       /* count */
 } tp_heap_stats;

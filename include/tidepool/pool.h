@@ -23,7 +23,7 @@ typedef struct tp_pool tp_pool;
 #define TP_POOL_COLLECTED 1u
 
 typedef struct tp_pool_options {
-    const char *name;                                /* in stats and profiles; copied; may be NULL */
+    const char *name; /* in stats and profiles; copied; may be NULL */
     size_t size, align;                              /* bytes; size 0: objects come from make() */
     void *(*make)(void *context);                    /* foreign object, NULL = failed */
     int (*construct)(void *object, void *context);   /* once per object made; 0 or negative errno */
@@ -34,7 +34,7 @@ typedef struct tp_pool_options {
     size_t idle_max;                                 /* bound on idle objects, 0 = none */
     size_t live_max;                                 /* bound on objects that exist, 0 = none */
     const tp_gc_type *gc_type;                       /* NULL; comes with the collector */
-    unsigned flags;                                  /* 0; TP_POOL_COLLECTED comes with the collector */
+    unsigned flags; /* 0; TP_POOL_COLLECTED comes with the collector */
 } tp_pool_options;
 
 /* One pool's counters, all since it was created, but for idle, live and waiting: those are now.
@@ -80,15 +80,16 @@ TP_API size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n);
 /* Puts n objects; a NULL among them is ignored. */
 TP_API void tp_pool_put_many(tp_pool *pool, void **objects, size_t n);
 
-/* Makes objects until n are idle; returns how many of the n are ready. Fewer at live_max, at idle_max
-   or for want of memory: errno then says which (EAGAIN, ENOMEM). */
+/* Makes objects until n are idle; returns how many of the n are ready. Fewer at live_max, at
+   idle_max or for want of memory: errno then says which (EAGAIN, ENOMEM). */
 TP_API size_t tp_pool_reserve(tp_pool *pool, size_t n);
 
 /* Drops everything idle now, what other threads hold too, and returns after it was destructed,
    unless called from a callback. */
 TP_API void tp_pool_trim(tp_pool *pool);
 
-/* Fills *stats. Sums per-thread counters: microseconds, no lock that a get or put waits for long. */
+/* Fills *stats. Sums per-thread counters: microseconds, no lock that a get or put waits for
+   long. */
 TP_API void tp_pool_stats_read(tp_pool *pool, tp_pool_stats *stats);
 
 /* What the inlined calls fall back on. Not for applications. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Three tiers: tpi_fatal for corruption that was proven (always on, one clear line, abort);
-   tpi_check for a rule whose test is cheap (always on); tpi_assert for the rest (checked builds). */
+   tpi_check for a rule whose test is cheap (always on); tpi_assert for the rest (checked
+   builds). */
 #ifndef TPI_BASE_ASSERT_H
 #define TPI_BASE_ASSERT_H
 

@@ -122,7 +122,8 @@ static inline void tpi_store_release_any(void **to, void *value)
     tpi_store_release_64((uint64_t *)(void *)to, (uint64_t)(uintptr_t)value);
 }
 
-#define tpi_load_acquire_ptr(from) ((__typeof__(*(from)))tpi_load_acquire_any((void *const *)(from)))
+#define tpi_load_acquire_ptr(from)                                                                 \
+    ((__typeof__(*(from)))tpi_load_acquire_any((void *const *)(from)))
 #define tpi_store_release_ptr(to, value) tpi_store_release_any((void **)(to), (void *)(value))
 
 /* A counter that many threads add to and anybody reads: no ordering is meant by it. */

@@ -9,7 +9,8 @@ enum { tpi_checked = 1 };
 enum { tpi_checked = 0 };
 #endif
 
-/* Sanitizers see neither inline assembly nor what a restartable sequence does: limits stay closed. */
+/* Sanitizers see neither inline assembly nor what a restartable sequence does: limits stay
+   closed. */
 #if defined(__SANITIZE_THREAD__)
 #define TPI_THREAD_SANITIZER 1
 #endif

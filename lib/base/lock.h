@@ -13,17 +13,17 @@
 
 /* Lower is outer. docs/design/locks.md says what each protects. */
 enum tpi_rank {
-    TPI_RANK_STATIC = 1,    /* pool: creation of static ones */
-    TPI_RANK_POOLS = 2,     /* pool: the list of pools */
-    TPI_RANK_WAIT = 3,      /* pool: its waiters */
-    TPI_RANK_CLOSER = 4,    /* cache: one closer at a time */
-    TPI_RANK_THREADS = 5,   /* cache: the list of thread records */
-    TPI_RANK_RECORD = 6,    /* cache: one thread's record; nothing is locked under it by its owner */
-    TPI_RANK_REGISTRY = 7,  /* cache: numbers of caches */
-    TPI_RANK_STOCK = 8,     /* cache: new magazines */
-    TPI_RANK_CENTRAL = 9,   /* heap: one size class's spans */
-    TPI_RANK_PAGES = 10,    /* heap: the page heap */
-    TPI_RANK_SERVICE = 11,  /* gc: what is wanted of the service thread */
+    TPI_RANK_STATIC = 1,   /* pool: creation of static ones */
+    TPI_RANK_POOLS = 2,    /* pool: the list of pools */
+    TPI_RANK_WAIT = 3,     /* pool: its waiters */
+    TPI_RANK_CLOSER = 4,   /* cache: one closer at a time */
+    TPI_RANK_THREADS = 5,  /* cache: the list of thread records */
+    TPI_RANK_RECORD = 6,   /* cache: one thread's record; nothing is locked under it by its owner */
+    TPI_RANK_REGISTRY = 7, /* cache: numbers of caches */
+    TPI_RANK_STOCK = 8,    /* cache: new magazines */
+    TPI_RANK_CENTRAL = 9,  /* heap: one size class's spans */
+    TPI_RANK_PAGES = 10,   /* heap: the page heap */
+    TPI_RANK_SERVICE = 11, /* gc: what is wanted of the service thread */
     TPI_RANK_LEAF = 12
 };
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/cache: the one caching mechanism. A cache holds idle objects of one kind (a size class of the
-   heap, a pool) as magazines: in threads, one loaded (what the inlined path sees), one previous and
-   a short list of victims; and in its depot and victim depot, lock-free stacks of magazines.
+   heap, a pool) as magazines: in threads, one loaded (what the inlined path sees), one previous
+   and a short list of victims; and in its depot and victim depot, lock-free stacks of magazines.
 
    docs/design/rseq.md is the protocol between a thread and those who take from it. The invariants:
 
    I1. A local record's limits are open only if its cache may be inlined, its thread has a place to
        announce sequences, and nobody holds the record's lock.
    I2. Everything in a local record but word, and the slots of the loaded magazine, changes only
-       under its thread record's lock. Those two change under the lock with limits closed and fenced,
-       or in a sequence of the owner's while they are open.
+       under its thread record's lock. Those two change under the lock with limits closed and
+       fenced, or in a sequence of the owner's while they are open.
    I3. A magazine is in one place: loaded, previous, in a victims list, in a stack, or in one
        function's hands. So an idle object is in one place.
-   I4. A stack's magazines are never unmapped; reading the next of one that has left it is harmless.
+   I4. A stack's magazines are never unmapped; a stale read of a next does no harm.
    I5. Nothing is locked and nobody's callback runs under a record's lock.
 
-   Counting. A word's upper bits count hits. Every change of objects[] that is no get and no put adds
-   its size to balance; so puts = level - balance + hits, and the fast path counts for nothing. */
+   Counting. A word's upper bits count hits. Every change of objects[] that is no get and no put
+   adds its size to balance; so puts = level - balance + hits, and the fast path counts for free. */
 #ifndef TPI_CACHE_H
 #define TPI_CACHE_H
 
@@ -41,7 +41,8 @@ struct tpi_stack {
 enum tpi_closed {
     TPI_CLOSED_WAITING = 1,   /* somebody waits for each put */
     TPI_CLOSED_CHECKING = 2,  /* every get and put is looked at */
-    TPI_CLOSED_DESTROYED = 4  /* nothing may become idle here again */
+    TPI_CLOSED_DESTROYED = 4, /* nothing may become idle here again */
+    TPI_CLOSED_TO_PUTS = TPI_CLOSED_WAITING | TPI_CLOSED_DESTROYED
 };
 
 struct tpi_cache {
@@ -61,7 +62,7 @@ struct tpi_cache {
     struct tpi_stack depot TPI_ALIGNED(TPI_CACHE_LINE); /* whole magazines, newest first */
     struct tpi_stack empties; /* magazines of the current capacity; given back by the next cycle */
 
-    struct tpi_stack victims TPI_ALIGNED(TPI_CACHE_LINE); /* the depot's when the last cycle began */
+    struct tpi_stack victims TPI_ALIGNED(TPI_CACHE_LINE); /* the depot's at the last cycle */
     uint64_t budget; /* atomic; of idle_max, what magazines may still hold */
     uint64_t contention;      /* atomic; lost races for the depot's head */
     uint64_t contention_seen; /* at the last cycle */
@@ -98,7 +99,8 @@ size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n);
 size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t n);
 /* An object from the depot or the victim depot alone. */
 void *tpi_cache_get_shared(struct tpi_cache *cache);
-/* Puts objects that were never handed out into the depot (loaded first, if `load`). How many fit. */
+/* Puts objects that were never handed out into the depot (loaded first, if `load`). How many
+   fit. */
 size_t tpi_cache_fill(struct tpi_cache *cache, void *const *objects, size_t n, bool load);
 /* For a put that tpi_cache_put refused because somebody waits: into the depot, counted as a put. */
 bool tpi_cache_put_shared(struct tpi_cache *cache, void *object);
@@ -130,12 +132,12 @@ void tpi_sizes_free_now(void **objects, size_t n);
 /* --- bounds, modes and memory: registry.c, magazine.c, thread.c --- */
 
 enum tpi_sequences {
-    TPI_SEQUENCES_OFF,    /* limits stay closed; the slow path does the work */
-    TPI_SEQUENCES_ON,     /* restartable sequences, closed by membarrier */
-    TPI_SEQUENCES_ASSUME  /* tests: one thread that the kernel does not restart, no cycle beside it */
+    TPI_SEQUENCES_OFF,   /* limits stay closed; the slow path does the work */
+    TPI_SEQUENCES_ON,    /* restartable sequences, closed by membarrier */
+    TPI_SEQUENCES_ASSUME /* tests: one thread that nothing restarts, no cycle beside it */
 };
 void tpi_sequences_set(enum tpi_sequences mode); /* before the second thread */
-void tpi_sequences_fence(void);                  /* every sequence begun before has ended or starts again */
+void tpi_sequences_fence(void); /* every sequence begun before has ended or starts again */
 bool tpi_sequences_on(void);
 void tpi_cached_bytes_max_set(uint64_t bytes);   /* all caches together; 0: none */
 uint64_t tpi_cache_metadata(void);               /* bytes of magazines and thread records */

@@ -11,8 +11,8 @@
       meanwhile are in front of where we began: their threads had nothing idle when we did.
 
    An owner that comes to its slow path in between waits for its record's lock, for as long as one
-   batch takes. That time depends on the number of caches that the batch's threads have used, and not
-   on how many objects are idle: a visit moves whole magazines.
+   batch takes. That time depends on the number of caches that the batch's threads have used, and
+   not on how many objects are idle: a visit moves whole magazines.
 
    Locks: closer_lock (rank CLOSER), then up to BATCH record locks in list order. */
 #include "cache/close.h"

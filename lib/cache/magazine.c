@@ -2,12 +2,12 @@
 /* Magazines and stacks of them.
 
    A stack's head is one 64-bit word: the top magazine's 32-bit number and a 32-bit tag that grows
-   with each change (Treiber's stack, IBM RJ 5118, 1986, with a version against ABA). A number names
-   the same memory for ever, so a thread that was overtaken reads a stale next and its exchange fails
-   by the tag; it would succeed wrongly only if 2^32 changes happened in between.
+   with each change (Treiber's stack, IBM RJ 5118, 1986, with a version against ABA). A number
+   names the same memory for ever, so a thread that was overtaken reads a stale next and its
+   exchange fails by the tag; it would succeed wrongly only if 2^32 changes happened in between.
 
-   Free magazines are four such stacks, by size. Chunks of 256 KiB come from the page heap; a chunk
-   that is free as a whole has its memory released by a cycle, and keeps its numbers.
+   Free magazines are four such stacks, by size. Chunks of 256 KiB come from the page heap; a
+   chunk that is free as a whole has its memory released by a cycle, and keeps its numbers.
 
    Locks: stock_lock (rank STOCK) for making and releasing chunks. Nothing for the rest. */
 #include "cache/magazine.h"

@@ -7,9 +7,9 @@
 
 /* Four sizes: 64, 128, 256 and 512 bytes. */
 struct tpi_magazine {
-    uint32_t next;     /* atomic while in a stack: the one below; in a chain: the one behind; 0: none */
+    uint32_t next; /* atomic while in a stack: the one below; in a chain: the one behind; 0: none */
     uint32_t number;   /* its own; never changes */
-    uint32_t count;    /* objects in slots[]; while it is loaded, the record's level counts instead */
+    uint32_t count; /* objects in slots[]; while it is loaded, the record's level counts instead */
     uint32_t capacity; /* never changes while it has this number */
     void *slots[];
 };
@@ -27,7 +27,8 @@ extern char *tpi_magazine_chunks[TPI_CHUNKS_MAX];
 static inline struct tpi_magazine *tpi_magazine_at(uint32_t number)
 {
     char *chunk = tpi_magazine_chunks[number / TPI_CHUNK_GRANULES];
-    return (struct tpi_magazine *)(void *)(chunk + (size_t)(number % TPI_CHUNK_GRANULES) * TPI_GRANULE);
+    return (struct tpi_magazine *)(void *)(chunk +
+                                           (size_t)(number % TPI_CHUNK_GRANULES) * TPI_GRANULE);
 }
 
 /* An empty magazine for at least `capacity` objects (at most TPI_MAGAZINE_MAX), from the free ones

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Private to the library: several objects in one restartable sequence. How many it moved; 0 leads to
-   the slow path. The same protocol as the header's single ones (detail/sequence_x86_64.h). */
+/* Private to the library: several objects in one restartable sequence. How many it moved; 0 leads
+   to the slow path. The same protocol as the header's single ones (detail/sequence_x86_64.h). */
 #ifndef TPI_CACHE_MANY_H
 #define TPI_CACHE_MANY_H
 

@@ -19,7 +19,8 @@ struct tpi_cache *tpi_cache_numbered(uint32_t number)
 }
 
 /* How many objects of this size a magazine holds when nobody fights for the depot: so many that a
-   thread's two magazines hold about 128 KiB. (Linux's sheaves: 60, 26, 12, 4 over a similar range.) */
+   thread's two magazines hold about 128 KiB. (Linux's sheaves: 60, 26, 12, 4 over a similar
+   range.) */
 static uint32_t capacity_for(uint64_t bytes)
 {
     return bytes <= 1024 ? 62 : bytes <= 2048 ? 30 : bytes <= 4096 ? 14 : bytes <= 8192 ? 6

@@ -64,9 +64,9 @@ static void rotate_local(struct tpi_thread *thread, struct tpi_cache *cache, voi
         tpi_local_retire(thread, cache); /* nothing for a whole cycle: the next one need not look */
 }
 
-/* OpenBSD's rule for pools' lists: longer when the list was fought for, shorter again when it was not
-   at all. Here in steps of the magazines' sizes, between what the object's size suggests and four
-   times that. */
+/* OpenBSD's rule for pools' lists: longer when the list was fought for, shorter again when it was
+   not at all. Here in steps of the magazines' sizes, between what the object's size suggests and
+   four times that. */
 static void capacity_tune(struct tpi_cache *cache)
 {
     enum { FOUGHT_FOR = 8 };

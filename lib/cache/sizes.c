@@ -91,8 +91,9 @@ static TPI_COLD void check_free(const void *memory)
 {
     struct tpi_where where = tpi_heap_where(memory);
     tpi_check(where.span != NULL, "free of %p: the address is not in this heap", memory);
-    tpi_check(where.start == memory, "free of %p: not the start of an object (that is %p, %zu bytes)",
-              memory, where.start, where.bytes);
+    tpi_check(where.start == memory,
+              "free of %p: not the start of an object (that is %p, %zu bytes)", memory, where.start,
+              where.bytes);
     tpi_check(where.allocated, "free of %p: the object of %zu bytes is free already", memory,
               where.bytes);
 }
@@ -247,7 +248,8 @@ void tp_heap_stats_read(tp_heap_stats *stats)
                              .released = totals.released,
                              .metadata = totals.metadata + tpi_cache_metadata(),
                              .spans = totals.spans};
-    stats->allocations = tpi_load_relaxed_64(&large_allocations) + tpi_load_relaxed_64(&class_misses);
+    stats->allocations =
+        tpi_load_relaxed_64(&large_allocations) + tpi_load_relaxed_64(&class_misses);
     stats->frees = tpi_load_relaxed_64(&large_frees) + tpi_load_relaxed_64(&class_drops);
     for (unsigned i = 1; i < TP_DETAIL_CLASSES; i++) {
         tpi_cache_counts(&classes[i], &counts);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Private to lib/cache: thread records.
 
-   A record is type-stable: made once, on the list of all records for ever, given to one thread after
-   the other. Its lock protects everything in it but what invariant I2 (cache.h) leaves to the
-   owner's sequences. */
+   A record is type-stable: made once, on the list of all records for ever, given to one thread
+   after the other. Its lock protects everything in it but what invariant I2 (cache.h) leaves to
+   the owner's sequences. */
 #ifndef TPI_CACHE_THREAD_H
 #define TPI_CACHE_THREAD_H
 
@@ -14,7 +14,7 @@ struct tpi_thread {
     struct tpi_thread *next;          /* in the list of all; never changes once published */
     struct tpi_thread *next_free;     /* threads_lock */
     struct tp_detail_local *locals;   /* TPI_CACHES_MAX of them; never changes */
-    uint64_t *rseq_cs;                /* lock; where the owner announces; NULL: limits stay closed */
+    uint64_t *rseq_cs; /* lock; where the owner announces; NULL: limits stay closed */
     uint64_t active[TPI_CACHES_MAX / 64]; /* lock; bit n: locals[n] is not all zeroes */
 };
 

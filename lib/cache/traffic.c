@@ -2,12 +2,12 @@
 /* The slow path of get and put: where an object comes from when the loaded magazine has none, and
    where it goes when that is full.
 
-   Get: loaded, previous, own victims, the depot, the victim depot; then, without the record's lock,
-   another thread's previous magazine or victims. Put: loaded (grown to the cache's capacity), then
-   previous, then a new magazine, the full previous one going to the depot.
+   Get: loaded, previous, own victims, the depot, the victim depot; then, without the record's
+   lock, another thread's previous magazine or victims. Put: loaded (grown to the cache's
+   capacity), then previous, then a new magazine, the full previous one going to the depot.
 
-   A record is entered closed and left open where it may be (invariant I1). The owner's own sequences
-   need no fence here: it is not in one. */
+   A record is entered closed and left open where it may be (invariant I1). The owner's own
+   sequences need no fence here: it is not in one. */
 #include "cache/local.h"
 
 /* --- loading and unloading --- */
@@ -315,14 +315,16 @@ static enum room make_room(struct tpi_cache *cache, struct tp_detail_local *loca
     if (reserve_more(cache, local))
         return ROOM;
     uint32_t wanted = capacity_wanted(cache, local);
-    if (local->loaded != 0 && local->capacity < wanted && tpi_local_level(local) == local->capacity) {
+    if (local->loaded != 0 && local->capacity < wanted &&
+        tpi_local_level(local) == local->capacity) {
         if (!grow(cache, local))
             return ROOM_NEEDS_MAGAZINE;
         return reserve_more(cache, local) ? ROOM : ROOM_NONE;
     }
     if (local->loaded != 0 && tpi_local_level(local) < tpi_min(local->capacity, wanted))
         return ROOM_NONE; /* there is room, but no budget */
-    if (local->previous != 0 && previous_count(local) < tpi_min(wanted, tpi_magazine_at(local->previous)->capacity)) {
+    if (local->previous != 0 &&
+        previous_count(local) < tpi_min(wanted, tpi_magazine_at(local->previous)->capacity)) {
         swap_previous(cache, local);
         return reserve_more(cache, local) ? ROOM : ROOM_NONE;
     }
@@ -340,7 +342,7 @@ size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t 
     enum room room = ROOM;
     struct tpi_thread *thread = enter(cache, &local);
     while (put < n) {
-        if ((tpi_load_relaxed_32(&cache->closed) & (TPI_CLOSED_WAITING | TPI_CLOSED_DESTROYED)) != 0)
+        if ((tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_TO_PUTS) != 0)
             break;
         room = make_room(cache, local);
         if (room == ROOM_NEEDS_MAGAZINE) {

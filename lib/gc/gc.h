@@ -11,7 +11,8 @@
 
 #include <tidepool/gc.h>
 
-/* --- callbacks: whoever calls a user's function says so, so that what it calls does not wait --- */
+/* --- callbacks: whoever calls a user's function says so, so that what it calls does not wait
+   --- */
 
 void tpi_callback_enter(void);
 void tpi_callback_leave(void);
@@ -41,7 +42,8 @@ extern void (*tpi_service_reap)(void);
 
 void tpi_pacer_configure(int percent, int64_t memory_limit);
 void tpi_pacer_grown(void);      /* the heap took pages; locks up to PAGES may be held */
-size_t tpi_pacer_cycle_ended(bool pressure); /* sets the next trigger; bytes of idle pages to keep */
+size_t
+tpi_pacer_cycle_ended(bool pressure); /* sets the next trigger; bytes of idle pages to keep */
 
 /* --- fork --- */
 

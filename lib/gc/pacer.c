@@ -32,7 +32,8 @@ int tp_gc_percent_set(int percent)
     tpi_lock(&pacer_lock);
     int before = percent_now;
     percent_now = percent < 0 ? -1 : percent;
-    tpi_store_relaxed_64(&trigger, trigger_for(tpi_load_relaxed_64(&live_after_cycle), percent_now));
+    tpi_store_relaxed_64(&trigger,
+                         trigger_for(tpi_load_relaxed_64(&live_after_cycle), percent_now));
     tpi_unlock(&pacer_lock);
     tpi_pacer_grown();
     tpi_service_poll();

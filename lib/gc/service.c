@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Cycles and drops, one after the other, on the service thread; or, without one, on the thread that
-   asks or finds them due.
+/* Cycles and drops, one after the other, on the service thread; or, without one, on the thread
+   that asks or finds them due.
 
    Work is asked for by numbers, so that asking allocates nothing and a fork's child inherits what
    was asked: cycles_wanted (the number of the last cycle that somebody wants) and drops_wanted
    (tickets). Whoever is `busy` does everything that is wanted:
-   1. while cycles_begun < cycles_wanted: begin the next one: rotate all caches, drop what is doomed,
-      reap dead pools, set the pacer, give pages back; then cycles_ended follows.
+   1. while cycles_begun < cycles_wanted: begin the next one: rotate all caches, drop what is
+      doomed, reap dead pools, set the pacer, give pages back; then cycles_ended follows.
    2. while drops_ended < drops_wanted: drop and reap.
-   A waiter sleeps until the number that it asked for has ended. One who asks from a callback does not
-   sleep: it may be the busy one.
+   A waiter sleeps until the number that it asked for has ended. One who asks from a callback does
+   not sleep: it may be the busy one.
 
-   service_lock (rank SERVICE) protects all of it; it is never held in a callback, nor while working. */
+   service_lock (rank SERVICE) protects all of it; it is never held in a callback, nor while
+   working. */
 #include "gc/gc.h"
 
 enum {
     PRESSURE_PERIOD_S = 10,
-    PRESSURE_HIGH = 1000,           /* a tenth of the last ten seconds was spent waiting for memory */
-    PRESSURE_HEAP_MIN = 16 << 20    /* below this many resident bytes there is nothing to win */
+    PRESSURE_HIGH = 1000,        /* a tenth of the last ten seconds was spent waiting for memory */
+    PRESSURE_HEAP_MIN = 16 << 20 /* below this many resident bytes there is nothing to win */
 };
 
 void (*tpi_service_reap)(void);
@@ -170,7 +171,8 @@ void tpi_service_start(void)
 /* --- asking --- */
 
 /* Lets the wanted work be done: by the service thread, by whoever is busy, or here. Sleeps until
-   `*ended` has reached `number`, where it may. service_lock is held at the beginning and the end. */
+   `*ended` has reached `number`, where it may. service_lock is held at the beginning and the
+   end. */
 static void have_done(const uint64_t *ended, uint64_t number, bool wait)
 {
     if (thread_ensure())
@@ -255,7 +257,8 @@ void tpi_gc_fork_child(void)
     running = false;
     busy = at_work; /* fork was called in a callback of the work */
     if (!busy)
-        tpi_store_release_64(&cycles_ended, cycles_begun); /* a cycle that the parent's thread ran */
+        tpi_store_release_64(&cycles_ended,
+                             cycles_begun); /* a cycle that the parent's thread ran */
     if (work_is_wanted())
         tpi_store_relaxed_32(&poll_wanted, 1);
 }

@@ -13,8 +13,9 @@ enum {
     MOVES_MAX = 8192
 };
 
-/* Sizes and alignments beyond the address space are refused before any sum can overflow. */
-static const size_t bytes_max = (size_t)1 << (TP_DETAIL_ADDRESS_BITS - 1);
+/* Sizes and alignments beyond 8 TiB are refused: no sum can overflow, and tables for an object,
+   about 5 KiB for each 64 MiB of it, stay in proportion. */
+static const size_t bytes_max = (size_t)1 << 43;
 
 static uint32_t moves; /* made so far */
 

@@ -67,22 +67,44 @@ static bool publish(uintptr_t base, uintptr_t end)
     return true;
 }
 
+static void note_committed(uintptr_t base, uintptr_t end)
+{
+    for (; base < end; base += TPI_ARENA_BYTES)
+        tpi_arena_of(base)->committed = ~UINT64_C(0);
+}
+
+/* Reserves and registers; 0: ENOMEM. What is for an object larger than an arena is made usable
+   first, so that the kernel can refuse more than the machine has before tables are made for it. */
+static uintptr_t reserve_arenas(size_t bytes, size_t align)
+{
+    bool whole = bytes > TPI_ARENA_BYTES;
+    void *at = tpi_os_reserve(bytes, align);
+    uintptr_t base = (uintptr_t)at, end = base + bytes;
+    if (at == NULL)
+        return 0;
+    if ((end - 1) >> TP_DETAIL_ADDRESS_BITS != 0 || (whole && !tpi_os_commit(at, bytes)) ||
+        !publish(base, end)) {
+        tpi_os_unmap(at, bytes);
+        return 0;
+    }
+    tpi_pageheap.reserved += bytes;
+    if (whole) {
+        tpi_track_hide(at, bytes);
+        note_committed(base, end);
+    }
+    return base;
+}
+
 /* A new free span whose first `pages` pages are aligned to `align` pages. A descriptor is ready. */
 static struct tpi_span *reserve(uint64_t pages, uint64_t align)
 {
     size_t bytes = tpi_align_up(pages * TPI_PAGE_BYTES, TPI_ARENA_BYTES);
     size_t align_bytes = tpi_max(align * TPI_PAGE_BYTES, (size_t)TPI_ARENA_BYTES);
-    void *at = tpi_os_reserve(bytes, align_bytes);
-    if (at == NULL)
+    uintptr_t base = reserve_arenas(bytes, align_bytes);
+    if (base == 0)
         return NULL;
-    uintptr_t base = (uintptr_t)at;
-    if ((base + bytes - 1) >> TP_DETAIL_ADDRESS_BITS != 0 || !publish(base, base + bytes)) {
-        tpi_os_unmap(at, bytes);
-        return NULL;
-    }
     struct tpi_span *range =
         describe(base, bytes / TPI_PAGE_BYTES, tpi_pageheap.reservations++);
-    tpi_pageheap.reserved += bytes;
     insert_alone(range, 0);
     return range;
 }

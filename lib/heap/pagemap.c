@@ -17,9 +17,12 @@ static uint64_t pages_here(uintptr_t at, uint64_t pages)
 void tpi_map_pages(struct tpi_span *span, uintptr_t from, uint64_t pages)
 {
     while (pages > 0) {
-        struct tpi_span **entries = &tpi_arena_of(from)->spans[tpi_page_in_arena(from)];
+        struct tpi_arena *arena = tpi_arena_of(from);
+        struct tpi_span **entries = &arena->spans[tpi_page_in_arena(from)];
         uint64_t here = pages_here(from, pages);
-        for (uint64_t i = 0; i < here; i++)
+        if (here == TP_DETAIL_ARENA_PAGES)
+            tpi_store_release_ptr(&arena->whole, span);
+        for (uint64_t i = 0; i < here && here < TP_DETAIL_ARENA_PAGES; i++)
             tpi_store_release_ptr(&entries[i], span);
         from += here * TPI_PAGE_BYTES;
         pages -= here;

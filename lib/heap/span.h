@@ -73,6 +73,9 @@ struct tpi_arena {
        were taken. */
     uint64_t dirty[TP_DETAIL_ARENA_PAGES / 64];
     uint64_t committed; /* bit i: the i-th step of TPI_COMMIT_BYTES is usable */
+    /* The span that took all pages at once, so that a huge object costs no 8192 entries an arena.
+       Asked where an entry leads nowhere; like them never cleared. */
+    struct tpi_span *whole;
 };
 
 /* Behind enum tpi_span_state: in the hands of one thread that frees or releases it. */
@@ -144,6 +147,12 @@ static inline unsigned tpi_page_in_arena(uintptr_t address)
     return (unsigned)(address >> TP_DETAIL_PAGE_SHIFT & (TP_DETAIL_ARENA_PAGES - 1));
 }
 
+static inline bool tpi_span_holds(const struct tpi_span *span, uintptr_t address)
+{
+    uintptr_t base = tpi_load_relaxed_64(&span->base);
+    return address - base < tpi_load_relaxed_64(&span->pages) * TPI_PAGE_BYTES;
+}
+
 /* The span whose extent holds the address, of any state; NULL. */
 static inline struct tpi_span *tpi_span_of(uintptr_t address)
 {
@@ -151,11 +160,10 @@ static inline struct tpi_span *tpi_span_of(uintptr_t address)
     if (tpi_unlikely(arena == NULL))
         return NULL;
     struct tpi_span *span = tpi_load_acquire_ptr(&arena->spans[tpi_page_in_arena(address)]);
-    if (tpi_unlikely(span == NULL))
-        return NULL;
-    uintptr_t base = tpi_load_relaxed_64(&span->base);
-    uint64_t bytes = tpi_load_relaxed_64(&span->pages) * TPI_PAGE_BYTES;
-    return address - base < bytes ? span : NULL;
+    if (tpi_likely(span != NULL && tpi_span_holds(span, address)))
+        return span;
+    span = tpi_load_acquire_ptr(&arena->whole);
+    return span != NULL && tpi_span_holds(span, address) ? span : NULL;
 }
 
 /* The map's entries for [from, from + pages) of a span. */

@@ -10,24 +10,27 @@
    64 KiB on some arm64: callers use multiples of 64 KiB or of tpi_os_page_bytes(). --- */
 
 size_t tpi_os_page_bytes(void);
-void *tpi_os_reserve(size_t bytes, size_t align);  /* address space without memory; align: power of two */
-bool tpi_os_commit(void *at, size_t bytes);        /* makes reserved space usable; zero when first touched */
-void *tpi_os_map(size_t bytes);                    /* reserve and commit, no huge pages: tables */
+/* Address space without memory; align is a power of two. */
+void *tpi_os_reserve(size_t bytes, size_t align);
+/* Makes reserved space usable; it reads as zero when first touched. */
+bool tpi_os_commit(void *at, size_t bytes);
+/* Both at once, without huge pages: for tables. */
+void *tpi_os_map(size_t bytes);
 void tpi_os_unmap(void *at, size_t bytes);
-void tpi_os_release(void *at, size_t bytes);       /* gives the memory back; reads as zero afterwards */
+/* Gives the memory back; it reads as zero afterwards. */
+void tpi_os_release(void *at, size_t bytes);
 /* Moves the pages of one committed range to another of the same size, whose contents are lost. The
    old range stays committed and reads as zero. False: nothing was moved. */
 bool tpi_os_move(void *from, void *to, size_t bytes);
 
 /* --- thread.c --- */
 
-bool tpi_os_thread_start(void (*run)(void *argument), void *argument); /* detached, all signals blocked */
+/* Detached, with all signals blocked. */
+bool tpi_os_thread_start(void (*run)(void *argument), void *argument);
 /* at_exit runs in each thread that called tpi_os_thread_mark, when it ends. */
 bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark));
 void tpi_os_thread_mark(void *mark); /* not NULL */
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-uint32_t tpi_os_thread_id(void);
-unsigned tpi_os_cpu_count(void);
 
 /* --- clock.c, pressure.c --- */
 

@@ -2,8 +2,6 @@
 /* Threads: starting one, being told when one ends, fork. */
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "os/os.h"
 
@@ -59,15 +57,4 @@ void tpi_os_thread_mark(void *mark)
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
     return pthread_atfork(prepare, parent, child) == 0;
-}
-
-uint32_t tpi_os_thread_id(void)
-{
-    return (uint32_t)syscall(SYS_gettid);
-}
-
-unsigned tpi_os_cpu_count(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (unsigned)n : 1;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks of what callers do with objects: TIDEPOOL=poolcheck=N, and every checked build (N = 1).
 
-   One object in N is watched from the time it is made until it is dropped; its entry says whose it
-   is and whether it is in use. Limits stay closed meanwhile, so that each get and put comes here.
-   - A put of an object that is idle is a double put. With N = 1 every object is watched, so a put of
-     one that is not, or is another pool's, is a foreign pointer; with a larger N a pool of heap
-     objects asks the heap.
-   - Idle objects are poisoned, and verified when they are handed out or dropped: a write after the
-     put is found. Only where the pool has construct (the object is destructed first and constructed
-     again) or has no destruct: otherwise destruct would see the poison.
+   One object in N is watched from the time it is made until it is dropped; its entry says whose
+   it is and whether it is in use. Limits stay closed meanwhile, so that each get and put comes
+   here.
+   - A put of an object that is idle is a double put. With N = 1 every object is watched, so a put
+   of one that is not, or is another pool's, is a foreign pointer; with a larger N a pool of heap
+   objects asks the heap.
+   - Idle objects are poisoned, and verified when they are handed out or dropped: a write after
+   the put is found. Only where the pool has construct (the object is destructed first and
+   constructed again) or has no destruct: otherwise destruct would see the poison.
    - What is in use at exit is reported with the stack of its get.
 
    Entries are in tsearch(3) trees, from malloc. watch_lock (rank LEAF) protects them. */
@@ -203,8 +204,8 @@ static void report(const void *node, VISIT visit, int depth)
     (void)depth;
     if ((visit != leaf && visit != postorder) || !entry->in_use || ++reported > REPORTED_MAX)
         return;
-    tpi_warn("pool '%s': object %p is still in use at exit; it was got at", tpi_pool_name(entry->pool),
-             entry->object);
+    tpi_warn("pool '%s': object %p is still in use at exit; it was got at",
+             tpi_pool_name(entry->pool), entry->object);
     backtrace_symbols_fd((void *const *)entry->frames, entry->frames_count, STDERR_FILENO);
 }
 

@@ -2,11 +2,11 @@
 /* Pools: creation, the list of all, destruction, fork.
 
    A pool ends in three steps, so that an object in use when it is destroyed can still be put:
-   1. tp_pool_destroy closes the cache for good (DESTROYED), takes and dooms what is idle, and gives
-      the handle's reference back.
+   1. tp_pool_destroy closes the cache for good (DESTROYED), takes and dooms what is idle, and
+   gives the handle's reference back.
    2. Each object that is put or dropped afterwards gives its reference back.
-   3. Whoever gives the last one back puts the pool on the dead list; the reaper, which runs beside no
-      cycle, gives its number and its memory back.
+   3. Whoever gives the last one back puts the pool on the dead list; the reaper, which runs
+   beside no cycle, gives its number and its memory back.
 
    Locks: pools_lock (rank POOLS) for the list of all and the dead list; static_lock (rank STATIC)
    while a static pool is created. */
@@ -115,7 +115,8 @@ void tp_pool_destroy(tp_pool *pool)
 {
     if (pool == NULL)
         return;
-    tpi_check(pool->signature == TPI_POOL_SIGNATURE, "tp_pool_destroy(%p): not a pool", (void *)pool);
+    tpi_check(pool->signature == TPI_POOL_SIGNATURE, "tp_pool_destroy(%p): not a pool",
+              (void *)pool);
     tpi_check(!tpi_pool_is_destroyed(pool), "pool '%s' is destroyed twice", tpi_pool_name(pool));
     closed_or(pool, TPI_CLOSED_DESTROYED);
     tpi_wait_wake_all(pool);

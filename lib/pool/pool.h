@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/pool: pools. A pool is a cache (lib/cache) whose objects come from callbacks or the heap, with
-   bounds, waiting, checks and statistics over it. */
+/* lib/pool: pools. A pool is a cache (lib/cache) whose objects come from callbacks or the heap,
+   with bounds, waiting, checks and statistics over it. */
 #ifndef TPI_POOL_H
 #define TPI_POOL_H
 

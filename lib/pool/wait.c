@@ -2,15 +2,15 @@
 /* Waiting at live_max.
 
    A waiter, under wait_lock:
-   1. Raises `waiting` and sets the cache's WAITING bit: from now on no owner opens its limits, and
-      no put keeps an object in a thread (both look at the bit under their record's lock).
+   1. Raises `waiting` and sets the cache's WAITING bit: from now on no owner opens its limits,
+   and no put keeps an object in a thread (both look at the bit under their record's lock).
    2. Takes every thread's magazines to the depot, once: under each record's lock, so whoever put
-      before left its object there, and whoever puts later sees the bit.
-   3. Tries the depots, then to make; sleeps while it gets nothing; tries again when woken.
-   A put that sees the bit hands its object to the depot under wait_lock and wakes one. A drop gives
-   live_max back and wakes one. So each object that becomes free wakes a waiter that will find it, or
-   room for a new one, or that another thread was faster.
-   The last waiter to leave clears the bit; owners open their limits at their next slow path. */
+   before left its object there, and whoever puts later sees the bit.
+   3. Tries the depots, then to make; sleeps while it gets nothing; tries again when woken. A put
+   that sees the bit hands its object to the depot under wait_lock and wakes one. A drop gives
+   live_max back and wakes one. So each object that becomes free wakes a waiter that will find it,
+   or room for a new one, or that another thread was faster. The last waiter to leave clears the
+   bit; owners open their limits at their next slow path. */
 #include "pool/pool.h"
 
 /* wait_lock is held. */
@@ -93,7 +93,8 @@ static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
         if (deadline_ns < 0)
             tpi_condition_wait(&pool->wait_condition, &pool->wait_lock);
         else
-            in_time = tpi_condition_wait_until(&pool->wait_condition, &pool->wait_lock, deadline_ns);
+            in_time =
+                tpi_condition_wait_until(&pool->wait_condition, &pool->wait_lock, deadline_ns);
     }
 }
 

@@ -17,7 +17,8 @@ enum tpi_option_kind {
 
 /* X(name, kind, default, what it is) */
 #define TPI_OPTIONS(X)                                                                             \
-    X(gcpercent, PERCENT, 100, "start a cycle when the heap grew by this many percent; off: never") \
+    X(gcpercent, PERCENT, 100,                                                                     \
+      "start a cycle when the heap grew by this many percent; off: never")                         \
     X(memlimit, SIZE, INT64_MAX, "soft limit on the memory that the library holds; off: none")     \
     X(gcperiod, SECONDS, 120, "start a cycle at least this often, in seconds; 0: never by time")   \
     X(service, COUNT, 1, "0: no service thread; cycles run on the thread that finds them due")     \

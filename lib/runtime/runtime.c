@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start, wiring and fork: the only room that sees all others.
 
-   The constructor runs when the library is loaded, before main. What uses a pool or the heap earlier
-   (another constructor) finds every limit closed and works by the slow path until then. */
+   The constructor runs when the library is loaded, before main. What uses a pool or the heap
+   earlier (another constructor) finds every limit closed and works by the slow path until then. */
 #include <stdlib.h>
 
 #include "cache/cache.h"

@@ -131,10 +131,11 @@ static void alignments_up_to_and_beyond_an_arena(void **state)
 static void larger_than_an_arena(void **state)
 {
     (void)state;
-    uint64_t reserved = tpi_pageheap.reserved;
+    char *first = tpi_large_alloc(TPI_ARENA_BYTES, 16, false);
     char *object = tpi_large_alloc(200 * MIB, 16, true);
     assert_non_null(object);
-    assert_int_equal(tpi_pageheap.reserved - reserved, 256 * MIB);
+    assert_int_equal(tpi_pageheap.reserved, TPI_ARENA_BYTES + 256 * MIB); /* the first test of all */
+    assert_ptr_equal(tpi_heap_where(first + TPI_ARENA_BYTES - 1).start, first);
     for (size_t i = 0; i < 200 * MIB; i += 5 * MIB) {
         assert_ptr_equal(tpi_heap_where(object + i).start, object);
         assert_int_equal(object[i], 0);
@@ -154,19 +155,21 @@ static void larger_than_an_arena(void **state)
     char *rest = tpi_large_alloc(61 * MIB - TPI_PAGE_BYTES, 16, false);
     assert_int_equal(tpi_central_alloc(TP_DETAIL_CLASSES - 1, &small, 1), 1);
     assert_int_equal(tp_detail_class_of_address(small), TP_DETAIL_CLASSES - 1);
-    assert_true((uintptr_t)small / TPI_ARENA_BYTES != tpi_span_end(tpi_span_of((uintptr_t)small)) / TPI_ARENA_BYTES);
+    assert_int_not_equal((uintptr_t)small / TPI_ARENA_BYTES,
+                         tpi_span_end(tpi_span_of((uintptr_t)small)) / TPI_ARENA_BYTES);
     help_check_heap();
     tpi_central_free(&small, 1);
     tpi_large_free(rest);
     tpi_large_free(across);
     tpi_large_free(object);
+    tpi_large_free(first);
 }
 
 static void refuses_what_no_address_space_holds(void **state)
 {
     (void)state;
     const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 8191, (size_t)PTRDIFF_MAX, (size_t)1 << 47,
-                            (size_t)1 << 46};
+                            (size_t)1 << 46, (size_t)1 << 44};
     char *object = tpi_large_alloc(50000, 16, false);
     uint64_t reserved = tpi_pageheap.reserved;
     fill(object, 50000);
@@ -243,13 +246,13 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, everything_is_given_back)
     const struct CMUnitTest tests[] = {
+        CASE(larger_than_an_arena),
         CASE(zeroes_only_what_is_dirty),
         CASE(shrinks_in_place),
         CASE(grows_in_place),
         CASE(moves_with_contents),
         CASE(doubles_many_times),
         CASE(alignments_up_to_and_beyond_an_arena),
-        CASE(larger_than_an_arena),
         CASE(refuses_what_no_address_space_holds),
         CASE(growth_is_announced),
     };

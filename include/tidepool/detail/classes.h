@@ -3,7 +3,8 @@
 
    Class 0 is none. Classes 1 to 8 are 16, 32, ... 128 bytes; above, every doubling is cut into
    eight equal steps, up to 32 KiB. So a slot wastes less than 16 bytes up to 128 and less than an
-   eighth of itself beyond. The rule is computed, not looked up: a constant size folds to a constant. */
+   eighth of itself beyond. The rule is computed, not looked up: a constant size folds to a
+   constant. */
 #ifndef TIDEPOOL_DETAIL_CLASSES_H
 #define TIDEPOOL_DETAIL_CLASSES_H
 

@@ -3,8 +3,8 @@
 
    A thread has a table of these records, one per cache (a pool, or a size class of the heap), 64
    bytes each, all zero at first. Zero means closed: a get needs level > floor and a put needs
-   level < ceiling, so a record of zeroes sends both to the slow path. A thread that is not attached,
-   or is exiting, points at tp_detail_closed, a table that is zero for ever.
+   level < ceiling, so a record of zeroes sends both to the slow path. A thread that is not
+   attached, or is exiting, points at tp_detail_closed, a table that is zero for ever.
 
    docs/design/rseq.md is the protocol. */
 #ifndef TIDEPOOL_DETAIL_LOCAL_H

@@ -43,7 +43,8 @@
 #define TP_DETAIL_SEQUENCE_END "3:\n\t"
 
 /* A 32-bit word that never changes while its address is good, as a function of the address alone:
-   so the compiler may load it once, where the sequences' memory clobber would make it load again. */
+   so the compiler may load it once, where the sequences' memory clobber would make it load
+   again. */
 TP_ALWAYS_INLINE uint32_t tp_detail_constant(const uint32_t *word)
 {
     uint32_t value;

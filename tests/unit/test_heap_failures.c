@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The operating system refuses: every call that may fail is made to, at every place in turn and at
+   random. Nothing is lost, nothing stays locked, and the heap works when memory is back.
+
+   Linked with -Wl,--wrap for tpi_os_reserve, tpi_os_commit, tpi_os_map and tpi_os_move. */
+#include "heap_help.h"
+
+void *__real_tpi_os_reserve(size_t bytes, size_t align);
+bool __real_tpi_os_commit(void *at, size_t bytes);
+void *__real_tpi_os_map(size_t bytes);
+bool __real_tpi_os_move(void *from, void *to, size_t bytes);
+void *__wrap_tpi_os_reserve(size_t bytes, size_t align);
+bool __wrap_tpi_os_commit(void *at, size_t bytes);
+void *__wrap_tpi_os_map(size_t bytes);
+bool __wrap_tpi_os_move(void *from, void *to, size_t bytes);
+
+static struct help_random chance = {1};
+static unsigned refuse_one_in; /* 0: none */
+static long calls_until_refusal = -1, refusals, calls;
+
+static bool refused(void)
+{
+    calls++;
+    bool refuse = calls_until_refusal == 0 ||
+                  (refuse_one_in != 0 && help_below(&chance, refuse_one_in) == 0);
+    if (calls_until_refusal > 0)
+        calls_until_refusal--;
+    refusals += refuse;
+    return refuse;
+}
+
+void *__wrap_tpi_os_reserve(size_t bytes, size_t align)
+{
+    return refused() ? NULL : __real_tpi_os_reserve(bytes, align);
+}
+
+bool __wrap_tpi_os_commit(void *at, size_t bytes)
+{
+    return !refused() && __real_tpi_os_commit(at, bytes);
+}
+
+void *__wrap_tpi_os_map(size_t bytes)
+{
+    return refused() ? NULL : __real_tpi_os_map(bytes);
+}
+
+bool __wrap_tpi_os_move(void *from, void *to, size_t bytes)
+{
+    return !refused() && __real_tpi_os_move(from, to, bytes);
+}
+
+static void nothing_is_lost(void)
+{
+    help_check_heap();
+    tpi_heap_scavenge(0);
+    assert_int_equal(tpi_heap_in_use(), 0);
+    assert_int_equal(tpi_heap_resident(), 0);
+    help_check_heap();
+}
+
+/* --- the n-th call and all behind it are refused, from the very first use of the heap on --- */
+
+struct taken {
+    void *small, *large, *pages, *huge, *aligned;
+};
+
+/* Takes one of each; what is refused is NULL with errno, and what was there stays as it was. */
+static void take(struct taken *taken)
+{
+    void *resized;
+    if (tpi_central_alloc(1, &taken->small, 1) == 0)
+        assert_int_equal(errno, ENOMEM);
+    taken->large = tpi_large_alloc(3 << 20, 16, true);
+    taken->pages = tpi_pages_alloc(300);
+    taken->huge = tpi_large_alloc((size_t)100 << 20, 16, false);
+    taken->aligned = tpi_large_alloc(50000, 1 << 24, false);
+    if (taken->large == NULL)
+        return;
+    memset(taken->large, 7, 3 << 20);
+    resized = tpi_large_resize(taken->large, 9 << 20);
+    if (resized == NULL)
+        assert_int_equal(errno, ENOMEM);
+    else
+        taken->large = resized;
+    for (size_t i = 0; i < 3 << 20; i += 4096)
+        assert_int_equal(((char *)taken->large)[i], 7);
+    assert_ptr_equal(tpi_large_resize(taken->large, 1 << 20), taken->large);
+}
+
+static void give(const struct taken *taken)
+{
+    if (taken->small != NULL)
+        tpi_central_free(&taken->small, 1);
+    if (taken->large != NULL)
+        tpi_large_free(taken->large);
+    if (taken->pages != NULL)
+        tpi_pages_free(taken->pages);
+    if (taken->huge != NULL)
+        tpi_large_free(taken->huge);
+    if (taken->aligned != NULL)
+        tpi_large_free(taken->aligned);
+}
+
+/* In a process of its own, so that it begins with an empty heap; tells whether it ran out of calls. */
+static bool refuse_from(long call)
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct taken taken = {0}, again = {0};
+        calls_until_refusal = call;
+        take(&taken);
+        help_check_heap();
+        calls_until_refusal = -1;
+        take(&again);
+        help_require(again.small && again.large && again.pages && again.huge && again.aligned);
+        give(&taken);
+        give(&again);
+        nothing_is_lost();
+        _exit(refusals > 0 ? 0 : 42);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42);
+    return WEXITSTATUS(status) == 42;
+}
+
+static void each_call_is_refused_once(void **state)
+{
+    (void)state;
+    long call = 0;
+    while (!refuse_from(call))
+        assert_true(++call < 100);
+    assert_true(call >= 8);
+    printf("%ld calls that may fail\n", call);
+}
+
+/* --- at random, in a long history --- */
+
+enum { OBJECTS = 400, STEPS = 20000 };
+
+struct object {
+    char *at;
+    size_t pages;
+    bool small;
+};
+
+static void drop(struct object *object)
+{
+    void *at = object->at;
+    if (object->small) {
+        tpi_central_free(&at, 1);
+    } else {
+        assert_int_equal(object->at[0], object->at[(object->pages - 1) * TPI_PAGE_BYTES]);
+        tpi_large_free(at);
+    }
+    object->at = NULL;
+}
+
+static void resize(struct object *object, size_t pages)
+{
+    char first = object->at[0];
+    char *at = tpi_large_resize(object->at, pages * TPI_PAGE_BYTES);
+    if (at != NULL) {
+        object->at = at;
+        object->pages = pages;
+    }
+    assert_int_equal(object->at[0], first);
+    object->at[(object->pages - 1) * TPI_PAGE_BYTES] = first;
+}
+
+static void step(struct help_random *random, struct object *object)
+{
+    size_t pages = 5 + help_below(random, 300);
+    if (object->at != NULL && (object->small || help_below(random, 3) != 0)) {
+        drop(object);
+    } else if (object->at != NULL) {
+        resize(object, pages);
+    } else if (help_below(random, 2) == 0) {
+        void *at = NULL;
+        unsigned size_class = 40 + (unsigned)help_below(random, TP_DETAIL_CLASSES - 40);
+        tpi_central_alloc(size_class, &at, 1);
+        *object = (struct object){at, 0, true};
+    } else {
+        object->at = tpi_large_alloc(pages * TPI_PAGE_BYTES, 16, false);
+        object->pages = pages;
+        object->small = false;
+        if (object->at != NULL)
+            object->at[0] = object->at[(pages - 1) * TPI_PAGE_BYTES] = (char)help_next(random);
+    }
+}
+
+static void refused_at_random(void **state)
+{
+    (void)state;
+    struct help_random random = help_seed("failures");
+    static struct object objects[OBJECTS];
+    chance.state = help_next(&random) | 1;
+    for (int i = 0; i < STEPS; i++) {
+        refuse_one_in = i % 1000 < 500 ? 3 : 1;
+        step(&random, &objects[help_below(&random, OBJECTS)]);
+        if (i % 500 == 0)
+            help_check_heap();
+    }
+    refuse_one_in = 0;
+    for (size_t i = 0; i < OBJECTS; i++) {
+        if (objects[i].at != NULL)
+            drop(&objects[i]);
+    }
+    nothing_is_lost();
+    assert_true(refusals > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_call_is_refused_once),
+        cmocka_unit_test(refused_at_random),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
