@@ -173,7 +173,7 @@ function holdup_note(key) {
     if (!seen[key])
         return
     fields_of(raw[key])
-    printf "With %d idle objects: %d cycles of %s, %d more discarded (the thread was preempted). " \
+    printf "With %d idle objects: %d cycles of %s, %d more discarded (the thread hardly ran). " \
         "Longest hold-up %s (%s without a cycle), 99.9%% of gaps below %s, held up for %s in all " \
         "(%s without a cycle).\n", field["size"], field["n"], show_time(field["cycle"]),
         field["discarded"], show_time(field["median"]), show_time(field["quiet"]),

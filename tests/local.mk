@@ -16,8 +16,27 @@ contract_tests =
 
 stress_tests =
 
+# What the example programs are made of.
+example_tests = \
+	tests/examples/test_logger \
+	tests/examples/test_logger_format
+
+EXAMPLE_TEST_CPPFLAGS = $(EXAMPLES_CPPFLAGS) -I$(top_srcdir)/examples
+EXAMPLE_TEST_LIBS = examples/logger/liblogger.la lib/libtidepool.la $(CMOCKA_LIBS)
+tests_examples_test_logger_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
+tests_examples_test_logger_LDADD = $(EXAMPLE_TEST_LIBS)
+tests_examples_test_logger_SOURCES = \
+	tests/examples/logger_fixture.h \
+	tests/examples/test_logger.c
+tests_examples_test_logger_format_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
+tests_examples_test_logger_format_LDADD = $(EXAMPLE_TEST_LIBS)
+tests_examples_test_logger_format_SOURCES = \
+	tests/examples/logger_fixture.h \
+	tests/examples/test_logger_format.c
+
 # .ci/run makes this empty for all builds but the first.
 script_tests = \
+	tests/contract/test_logger.sh \
 	tools/check-headers \
 	tools/check-layers \
 	tools/check-snippets \
@@ -39,7 +58,7 @@ PLUGIN_TEST_CPPFLAGS = $(AM_CPPFLAGS) \
 
 # --- running them ---
 
-cmocka_tests = $(unit_tests) $(contract_tests) $(stress_tests)
+cmocka_tests = $(unit_tests) $(contract_tests) $(stress_tests) $(example_tests)
 if HAVE_CMOCKA
 check_PROGRAMS += $(cmocka_tests)
 TESTS = $(cmocka_tests) $(script_tests)
@@ -76,15 +95,14 @@ check-model:
 	$(top_srcdir)/tests/model/run
 
 # Instruction counts of the fast paths, under callgrind.
-check-instructions: all
-	$(top_srcdir)/tests/perf/run $(abs_top_builddir)
+check-instructions: bench-instructions
 
 .PHONY: check-instructions check-long check-model
 
 # Folders that no build writes in are named whole; tools/ gets logs.
 EXTRA_DIST += \
+	tests/contract/test_logger.sh \
 	tests/model \
-	tests/perf \
 	tools/check-headers \
 	tools/check-layers \
 	tools/check-snippets \

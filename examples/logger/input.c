@@ -25,11 +25,10 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-bool input_open(struct input *input, char *const *names, size_t names_n, uint64_t rounds,
-                int stop_fd)
+bool input_open(struct input *input, const struct command *command, int stop_fd)
 {
     *input = (struct input){
-        .names = names, .names_n = names_n, .rounds_left = rounds, .fd = -1, .stop_fd = stop_fd};
+        .command = command, .rounds_left = command->repeat, .fd = -1, .stop_fd = stop_fd};
     pthread_mutex_init(&input->lock, NULL);
     input->rest = malloc(CHUNK_BYTES);
     return input->rest != NULL;
@@ -51,7 +50,7 @@ void input_close(struct input *input)
 
 static const char *shown_name(const struct input *input)
 {
-    const char *name = input->names[input->at];
+    const char *name = input->command->names[input->at];
     return strcmp(name, "-") == 0 ? "standard input" : name;
 }
 
@@ -64,15 +63,29 @@ static void file_failed(struct input *input, const char *problem)
     input->at++;
 }
 
+/* Reading what is being written would never end. */
+static bool is_output(const struct input *input, const struct stat *status)
+{
+    const char *path = input->command->logger.path;
+    struct stat output;
+    int got = strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, &output) : stat(path, &output);
+    return got == 0 && S_ISREG(output.st_mode) && output.st_dev == status->st_dev &&
+           output.st_ino == status->st_ino;
+}
+
 /* Without blocking: a FIFO that has no writer yet is waited for in wait_readable. */
 static bool open_file(struct input *input)
 {
-    const char *name = input->names[input->at];
+    const char *name = input->command->names[input->at];
     struct stat status;
     bool standard = strcmp(name, "-") == 0;
     input->fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (input->fd < 0 || fstat(input->fd, &status) != 0) {
         file_failed(input, strerror(errno));
+        return false;
+    }
+    if (is_output(input, &status)) {
+        file_failed(input, "is the output too");
         return false;
     }
     input->regular = S_ISREG(status.st_mode);
@@ -83,7 +96,7 @@ static bool open_file(struct input *input)
 static bool next_file(struct input *input)
 {
     for (;;) {
-        if (input->at == input->names_n) {
+        if (input->at == input->command->names_n) {
             if (input->failed || --input->rounds_left == 0)
                 return false;
             input->at = 0;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "options.h"
 
 /* What a thread works through at a time, and what its buffer begins with. */
 #define CHUNK_BYTES ((size_t)256 * 1024)
@@ -22,8 +23,7 @@
 
 struct input {
     pthread_mutex_t lock; /* all below; held while reading */
-    char *const *names;   /* "-": standard input */
-    size_t names_n;
+    const struct command *command;
     size_t at; /* the name that is open or comes next */
     uint64_t rounds_left;
     int fd;       /* -1: none is open */
@@ -44,9 +44,8 @@ struct chunk {
     size_t capacity;
 };
 
-/* `names` is borrowed. Readability of stop_fd ends the input early. False and errno ENOMEM. */
-bool input_open(struct input *input, char *const *names, size_t names_n, uint64_t rounds,
-                int stop_fd);
+/* *command is borrowed. Readability of stop_fd ends the input early. False and errno ENOMEM. */
+bool input_open(struct input *input, const struct command *command, int stop_fd);
 void input_close(struct input *input);
 
 /* The next lines. False: there are no more. Any thread. */

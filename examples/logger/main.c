@@ -8,6 +8,7 @@
    signal's number. Another one, a second later or more, ends the program at once. SIGUSR1 flushes.
    Signals are taken by a thread of their own, so nothing is done in a handler. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -131,6 +132,17 @@ static void take_signals(struct replay *replay)
     pthread_sigmask(SIG_BLOCK, &replay->signals, NULL);
 }
 
+/* A standard descriptor that came closed must not become some other file's: what uses it shall
+   fail. */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(1);
+    }
+}
+
 /* False: a thread could not be started, and it was told. Those that were are waited for. */
 static bool run_threads(struct replay *replay)
 {
@@ -223,13 +235,14 @@ int main(int argc, char **argv)
     uint64_t cycles = gc_cycle();
     int64_t begin_ns;
     bool started;
-    int status = command_parse(&replay.command, argc, argv);
+    int status;
+    hold_standard_descriptors();
+    status = command_parse(&replay.command, argc, argv);
     if (status >= 0)
         return status;
     take_signals(&replay);
     if (pipe(replay.stop_pipe) != 0 ||
-        !input_open(&replay.input, replay.command.names, replay.command.names_n,
-                    replay.command.repeat, replay.stop_pipe[0])) {
+        !input_open(&replay.input, &replay.command, replay.stop_pipe[0])) {
         fprintf(stderr, "tp-logger: cannot start: %s\n", strerror(errno));
         return 1;
     }

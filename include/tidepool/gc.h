@@ -27,9 +27,10 @@ TP_API uint64_t tp_gc_cycle(void);
    none. Returns the value before. Any thread. */
 TP_API int tp_gc_percent_set(int percent);
 
-/* A soft limit in bytes on the memory that the library holds (as Go's debug.SetMemoryLimit):
-   near it cycles start and idle pages are given back at once. A negative value changes nothing;
-   INT64_MAX, the value at the start, means no limit. Returns the value before. Any thread. */
+/* A soft limit in bytes on the memory of the heap's spans and resident free pages (as Go's
+   debug.SetMemoryLimit): beyond it cycles start and idle pages are given back at once. A negative
+   value changes nothing; INT64_MAX, the value at the start, means no limit. Returns the value
+   before. Any thread. */
 TP_API int64_t tp_gc_memory_limit_set(int64_t bytes);
 
 TP_END_DECLS

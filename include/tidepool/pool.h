@@ -2,9 +2,12 @@
 /* Object pools that behave like Go's sync.Pool, by their prefixed names.
 
    A pool keeps what was put for whoever gets next. Idle objects live in per-thread magazines; an
-   object that stays idle through two collection cycles is dropped, whether its thread runs, sleeps
-   or computes. All functions may be called by any thread at any time, but not from a signal
-   handler; put keeps errno. Callbacks run with no lock of the library held. */
+   object that stays idle through two collection cycles is dropped, whether its thread runs,
+   sleeps or computes. All functions may be called by any thread at any time, but not from a
+   signal handler; put keeps errno. Callbacks run with no lock of the library held: make,
+   construct, keep and reset on the calling thread, destruct on the service thread for what a
+   cycle, tp_pool_trim or tp_pool_destroy drops, on the putting thread for what a put drops (keep,
+   idle_max, destroyed). */
 #ifndef TIDEPOOL_POOL_H
 #define TIDEPOOL_POOL_H
 
@@ -26,12 +29,16 @@ typedef struct tp_pool_options {
     const char *name; /* in stats and profiles; copied; may be NULL */
     size_t size, align;                              /* bytes; size 0: objects come from make() */
     void *(*make)(void *context);                    /* foreign object, NULL = failed */
-    int (*construct)(void *object, void *context);   /* once per object made; 0 or negative errno */
+    /* Once per object made; 0, or a negative errno that get then fails with (EINVAL if
+       positive). */
+    int (*construct)(void *object, void *context);
     void (*reset)(void *object, void *context);      /* on every put, before the object is idle */
     bool (*keep)(const void *object, void *context); /* on put, before reset; false: drop it now */
     void (*destruct)(void *object, void *context);   /* once, when dropped */
     void *context;                                   /* handed to every callback */
-    size_t idle_max;                                 /* bound on idle objects, 0 = none */
+    /* Bound on idle objects, 0 = none. Room that a thread has set aside counts, so a put on another
+       thread may drop somewhat before the bound is reached. */
+    size_t idle_max;
     size_t live_max;                                 /* bound on objects that exist, 0 = none */
     const tp_gc_type *gc_type;                       /* NULL; comes with the collector */
     unsigned flags; /* 0; TP_POOL_COLLECTED comes with the collector */
@@ -62,7 +69,7 @@ typedef struct tp_pool_stats {
 TP_API TP_NODISCARD tp_pool *tp_pool_create(const tp_pool_options *options);
 
 /* The bound on pools that exist at one time in a process. */
-#define TP_POOLS_MAX 8000
+#define TP_POOLS_MAX 8119
 
 /* Drops what is idle and gives the pool back. Objects still in use may be put later: the pool
    lingers until the last one was. Returns after the idle objects were destructed, unless called
@@ -145,13 +152,15 @@ tp_detail_static_local(const struct tp_detail_pool_static *self)
 TP_API tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self);
 TP_API TP_NODISCARD void *tp_detail_pool_static_get(struct tp_detail_pool_static *self);
 TP_API void tp_detail_pool_static_put(struct tp_detail_pool_static *self, void *object);
+TP_API void tp_detail_pool_static_unload(struct tp_detail_pool_static *self);
 
 /* Defines a typed pool for this file: NAME_get(), NAME_put(object), and NAME_pool() for the calls
    that take a tp_pool *. Options follow as designated initialisers and may be left out:
 
        TP_POOL_DEFINE(line, struct line, .reset = line_reset)
 
-   The pool lives as long as the process; with .make, size and align are ignored. */
+   No semicolon follows. The pool lives as long as the program or plugin that defines it; with
+   .make, size and align are ignored. A plugin must have put everything before it is unloaded. */
 #define TP_POOL_DEFINE(NAME, ...) TP_DETAIL_POOL_DEFINE(NAME, __VA_ARGS__, )
 
 #define TP_DETAIL_POOL_DEFINE(NAME, TYPE, ...)                                                     \
@@ -159,6 +168,10 @@ TP_API void tp_detail_pool_static_put(struct tp_detail_pool_static *self, void *
         .offset = 0,                                                                               \
         .pool = NULL,                                                                              \
         .options = {.name = #NAME, .size = sizeof(TYPE), .align = TP_ALIGNOF(TYPE), __VA_ARGS__}}; \
+    __attribute__((destructor(102))) static void NAME##_pool_unload(void)                          \
+    {                                                                                              \
+        tp_detail_pool_static_unload(&NAME##_pool_static);                                         \
+    }                                                                                              \
     __attribute__((unused)) static inline tp_pool *NAME##_pool(void)                               \
     {                                                                                              \
         return tp_detail_pool_static_pool(&NAME##_pool_static);                                    \

@@ -84,9 +84,13 @@ void tpi_condition_init(struct tpi_condition *condition)
     pthread_condattr_destroy(&attributes);
 }
 
+/* libc's waits are cancellation points; a thread cancelled there would leave the lock locked. */
 void tpi_condition_wait(struct tpi_condition *condition, struct tpi_lock *lock)
 {
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     pthread_cond_wait(&condition->condition, &lock->mutex);
+    pthread_setcancelstate(state, NULL);
 }
 
 bool tpi_condition_wait_until(struct tpi_condition *condition, struct tpi_lock *lock,
@@ -94,7 +98,11 @@ bool tpi_condition_wait_until(struct tpi_condition *condition, struct tpi_lock *
 {
     struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
                                 .tv_nsec = deadline_ns % 1000000000};
-    return pthread_cond_timedwait(&condition->condition, &lock->mutex, &deadline) != ETIMEDOUT;
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    int error = pthread_cond_timedwait(&condition->condition, &lock->mutex, &deadline);
+    pthread_setcancelstate(state, NULL);
+    return error != ETIMEDOUT;
 }
 
 void tpi_condition_wake_one(struct tpi_condition *condition)

@@ -24,7 +24,8 @@ enum tpi_rank {
     TPI_RANK_CENTRAL = 9,  /* heap: one size class's spans */
     TPI_RANK_PAGES = 10,   /* heap: the page heap */
     TPI_RANK_SERVICE = 11, /* gc: what is wanted of the service thread */
-    TPI_RANK_LEAF = 12
+    TPI_RANK_PACER = 12,    /* gc: percent and limit */
+    TPI_RANK_LEAF = 13
 };
 
 struct tpi_lock {

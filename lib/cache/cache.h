@@ -13,7 +13,7 @@
    I3. A magazine is in one place: loaded, previous, in a victims list, in a stack, or in one
        function's hands. So an idle object is in one place.
    I4. A stack's magazines are never unmapped; a stale read of a next does no harm.
-   I5. Nothing is locked and nobody's callback runs under a record's lock.
+   I5. Under a record's lock its owner locks nothing, and nobody's callback runs.
 
    Counting. A word's upper bits count hits. Every change of objects[] that is no get and no put
    adds its size to balance; so puts = level - balance + hits, and the fast path counts for free. */
@@ -148,5 +148,7 @@ void tpi_magazines_release(void);                /* gives whole chunks of free o
 void tpi_cache_fork_prepare(void); /* closes, fences and locks every record */
 void tpi_cache_fork_parent(void);
 void tpi_cache_fork_child(void);   /* what other threads held goes to the depots */
+
+#include "cache/many.h"
 
 #endif

@@ -123,14 +123,14 @@ void tpi_cache_fork_prepare(void)
     }
     if (fence)
         tpi_sequences_fence();
-    tpi_magazine_fork_prepare();
     tpi_registry_fork_prepare();
+    tpi_magazine_fork_prepare();
 }
 
 void tpi_cache_fork_parent(void)
 {
-    tpi_registry_fork_parent();
     tpi_magazine_fork_parent();
+    tpi_registry_fork_parent();
     for (struct tpi_thread *thread = tpi_thread_first(); thread != NULL; thread = thread->next)
         tpi_unlock(&thread->lock);
     tpi_thread_fork_parent();

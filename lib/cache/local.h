@@ -8,7 +8,11 @@
 #include "cache/thread.h"
 
 _Static_assert(sizeof(struct tp_detail_local) == TP_DETAIL_LOCAL_BYTES, "a record is one line");
-_Static_assert(offsetof(struct tp_detail_local, floor) == 8, "the limits are one aligned word");
+_Static_assert(offsetof(struct tp_detail_local, word) == 0 &&
+                   offsetof(struct tp_detail_local, floor) == 8 &&
+                   offsetof(struct tp_detail_local, ceiling) == 10 &&
+                   offsetof(struct tp_detail_local, objects) == 16,
+               "the sequences have these offsets; the limits are one aligned word");
 _Static_assert(TP_DETAIL_LOCAL_BYTES == TPI_CACHE_LINE, "records do not share lines");
 
 static inline uint32_t tpi_local_level(const struct tp_detail_local *local)

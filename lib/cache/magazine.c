@@ -209,6 +209,14 @@ uint64_t tpi_magazine_bytes(void)
     return chunks * TPI_CHUNK_GRANULES * TPI_GRANULE;
 }
 
+uint64_t tpi_magazine_span_bytes(void)
+{
+    tpi_lock(&stock_lock);
+    uint64_t chunks = chunks_made;
+    tpi_unlock(&stock_lock);
+    return chunks * TPI_CHUNK_GRANULES * TPI_GRANULE;
+}
+
 void tpi_magazine_fork_prepare(void)
 {
     tpi_lock(&stock_lock);

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Private to the library: several objects in one restartable sequence. How many it moved; 0 leads
+/* A part of cache.h: several objects in one restartable sequence. How many it moved; 0 leads
    to the slow path. The same protocol as the header's single ones (detail/sequence_x86_64.h). */
 #ifndef TPI_CACHE_MANY_H
 #define TPI_CACHE_MANY_H
 
-#include "cache/cache.h"
-
 #ifdef TP_DETAIL_SEQUENCES
 
-/* %[from] and %[to]: n pointers, two at a time from the end, then an odd one. */
+/* Copies %[n] pointers from %[from] to %[to]: four at a time from the end, then one by one. */
 #define TPI_SEQUENCE_COPY                                                                          \
-    "movq %[n], %[i]\n"                                                                            \
+    "movq %[n], %[i]\n\t"                                                                          \
+    "subq $4, %[i]\n\t"                                                                           \
+    "jb 8f\n"                                                                                      \
     "7:\n\t"                                                                                       \
-    "subq $2, %[i]\n\t"                                                                            \
-    "jb 8f\n\t"                                                                                    \
-    "movups (%[from],%[i],8), %%xmm0\n\t"                                                          \
-    "movups %%xmm0, (%[to],%[i],8)\n\t"                                                            \
-    "jmp 7b\n"                                                                                     \
+    "movups (%[from],%[i],8), %%xmm0\n\t"                                                         \
+    "movups 16(%[from],%[i],8), %%xmm1\n\t"                                                       \
+    "movups %%xmm0, (%[to],%[i],8)\n\t"                                                           \
+    "movups %%xmm1, 16(%[to],%[i],8)\n\t"                                                         \
+    "subq $4, %[i]\n\t"                                                                           \
+    "jae 7b\n"                                                                                     \
     "8:\n\t"                                                                                       \
-    "testb $1, %b[n]\n\t"                                                                          \
-    "jz 9f\n\t"                                                                                    \
-    "movq (%[from]), %[i]\n\t"                                                                     \
-    "movq %[i], (%[to])\n"                                                                         \
-    "9:\n\t"
+    "addq $4, %[i]\n"                                                                              \
+    "9:\n\t"                                                                                       \
+    "subq $1, %[i]\n\t"                                                                           \
+    "jb 10f\n\t"                                                                                  \
+    "movq (%[from],%[i],8), %%xmm0\n\t"                                                           \
+    "movq %%xmm0, (%[to],%[i],8)\n\t"                                                             \
+    "jmp 9b\n"                                                                                     \
+    "10:\n\t"
 
 static inline size_t tpi_sequence_get_many(struct tp_detail_local *local, void **objects, size_t n)
 {
@@ -51,7 +55,7 @@ static inline size_t tpi_sequence_get_many(struct tp_detail_local *local, void *
           [local_word] "+m"(local->word), [cs] "=m"(*tp_detail_self.rseq_cs)
         : [floor] "m"(local->floor), [local_objects] "m"(local->objects), [to] "r"(objects),
           [wanted] "rm"(n)
-        : "memory", "cc", "xmm0");
+        : "memory", "cc", "xmm0", "xmm1");
     return got;
 }
 
@@ -81,7 +85,7 @@ static inline size_t tpi_sequence_put_many(struct tp_detail_local *local, void *
           [local_word] "+m"(local->word), [cs] "=m"(*tp_detail_self.rseq_cs)
         : [ceiling] "m"(local->ceiling_called), [local_objects] "m"(local->objects),
           [from] "r"(objects), [wanted] "rm"(n)
-        : "memory", "cc", "xmm0");
+        : "memory", "cc", "xmm0", "xmm1");
     return put;
 }
 

@@ -138,11 +138,7 @@ static enum tpi_sequences sequences = TPI_SEQUENCES_OFF;
 
 void tpi_sequences_set(enum tpi_sequences mode)
 {
-    static bool installed;
-    if (!installed)
-        installed = tpi_thread_exit_start();
-    tpi_check(installed, "no thread-specific key is left for the exit handler");
-    tpi_check(tpi_thread_start(mode), "no memory for the first thread record");
+    tpi_check(tpi_thread_start(mode), "no thread-specific key is left for the exit handler");
     sequences = mode;
 }
 

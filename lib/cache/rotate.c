@@ -65,8 +65,8 @@ static void rotate_local(struct tpi_thread *thread, struct tpi_cache *cache, voi
 }
 
 /* OpenBSD's rule for pools' lists: longer when the list was fought for, shorter again when it was
-   not at all. Here in steps of the magazines' sizes, between what the object's size suggests and
-   four times that. */
+   not at all. Here by about a factor of two, between what the object's size suggests and four times
+   that. */
 static void capacity_tune(struct tpi_cache *cache)
 {
     enum { FOUGHT_FOR = 8 };
@@ -76,14 +76,14 @@ static void capacity_tune(struct tpi_cache *cache)
     cache->contention_seen = contention;
     if (lost > FOUGHT_FOR)
         capacity = tpi_min(cache->capacity_max, capacity * 2 + 2);
-    else if (lost == 0)
+    else if (lost == 0 && capacity > cache->capacity_base)
         capacity = tpi_max(cache->capacity_base, (capacity - 2) / 2);
     tpi_store_relaxed_32(&cache->capacity, capacity);
 }
 
 static void rotate_depot(struct tpi_cache *cache)
 {
-    doom_chain(cache, tpi_stack_take_all(&cache->victims));
+    tpi_stack_put_all(&cache->doomed, tpi_stack_take_all(&cache->victims));
     tpi_stack_put_all(&cache->victims, tpi_stack_take_all(&cache->depot));
     tpi_magazine_free_chain(tpi_stack_take_all(&cache->empties));
     capacity_tune(cache);
@@ -125,8 +125,8 @@ void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
     tpi_close_and_visit(cache, take_local, &how);
     if (how == TPI_TAKE_TO_DOOM) {
         tpi_closer_lock();
-        doom_chain(cache, tpi_stack_take_all(&cache->depot));
-        doom_chain(cache, tpi_stack_take_all(&cache->victims));
+        tpi_stack_put_all(&cache->doomed, tpi_stack_take_all(&cache->depot));
+        tpi_stack_put_all(&cache->doomed, tpi_stack_take_all(&cache->victims));
         tpi_closer_unlock();
     }
 }
@@ -135,6 +135,7 @@ void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
    up what the parent's dropper had not come to. */
 static struct tpi_cache *dropping_cache;
 static struct tpi_magazine *dropping;
+static __thread bool is_dropper __attribute__((tls_model("initial-exec")));
 
 /* The next magazine to drop; under a record's lock, so that no fork sees it nowhere. */
 static struct tpi_magazine *dropping_next(struct tpi_cache *cache)
@@ -144,6 +145,7 @@ static struct tpi_magazine *dropping_next(struct tpi_cache *cache)
     struct tpi_magazine *magazine = tpi_stack_pop(&cache->doomed, &lost);
     dropping_cache = cache;
     tpi_store_release_ptr(&dropping, magazine);
+    is_dropper = magazine != NULL;
     tpi_unlock(&thread->lock);
     return magazine;
 }
@@ -164,6 +166,8 @@ void tpi_cache_drop_doomed(struct tpi_cache *cache)
 void tpi_rotate_fork_child(void)
 {
     struct tpi_magazine *magazine = dropping;
+    if (is_dropper)
+        return; /* fork was called in a destruct: this thread goes on with it */
     dropping = NULL;
     if (magazine != NULL)
         doom(dropping_cache, magazine);

@@ -6,7 +6,7 @@
    miss comes here. A free on another thread stays in that thread's magazine and travels back in
    whole magazines through the depot.
 
-   A miss takes a magazine's worth of objects from the class's spans at once. */
+   A miss takes half a magazine's worth of objects from the class's spans at once. */
 #include "cache/local.h"
 
 static struct tpi_cache classes[TP_DETAIL_CLASSES];
@@ -37,11 +37,12 @@ bool tpi_sizes_open(void)
     return true;
 }
 
-/* One object from the class's spans, and a magazine's worth for the next gets. */
+/* One object from the class's spans, and half a magazine's worth for the next gets: as many may
+   then be freed before the magazine is full. */
 static TPI_COLD void *class_refill(struct tpi_cache *cache)
 {
-    void *objects[TPI_MAGAZINE_MAX + 1];
-    size_t want = tpi_load_relaxed_32(&cache->capacity) + (size_t)1;
+    void *objects[TPI_MAGAZINE_MAX / 2 + 1];
+    size_t want = tpi_load_relaxed_32(&cache->capacity) / 2 + (size_t)1;
     size_t got = tpi_central_alloc(cache->number, objects, want);
     if (got == 0) {
         errno = ENOMEM;
@@ -243,7 +244,7 @@ void tp_heap_stats_read(tp_heap_stats *stats)
     struct tpi_cache_counts counts;
     tpi_heap_totals(&totals);
     *stats = (tp_heap_stats){.reserved = totals.reserved,
-                             .in_use = totals.in_use,
+                             .in_use = totals.in_use - tpi_magazine_span_bytes(),
                              .idle = totals.idle,
                              .released = totals.released,
                              .metadata = totals.metadata + tpi_cache_metadata(),

@@ -2,7 +2,7 @@
 /* Thread records: attaching, exit, and the list of all.
 
    A thread's life, as its fast path sees it:
-   1. Not attached: tp_detail_self points at tp_detail_closed, a table of zeroes, and at a word that
+   1. Not attached: tp_detail_self points at closed_locals, a table of zeroes, and at a word that
       nobody reads; every operation takes the slow path.
    2. Attached by its first slow path: a record from the free list, or a new one. From now on the
       slow path may open limits in the record's table.
@@ -29,7 +29,8 @@ static __thread struct tpi_thread *current __attribute__((tls_model("initial-exe
 static struct tpi_lock threads_lock = TPI_LOCK_INIT(TPI_RANK_THREADS);
 static struct tpi_thread *all;          /* atomic; push only, under threads_lock */
 static struct tpi_thread *free_records; /* threads_lock */
-static struct tpi_thread *shared;       /* set once, before any other */
+static struct tpi_thread *shared;       /* threads_lock; set once */
+static bool started;                    /* the constructor ran, the exit handler is installed */
 static uint64_t records;                /* atomic; how many were made */
 static enum tpi_sequences sequences = TPI_SEQUENCES_OFF;
 
@@ -59,52 +60,67 @@ static struct tpi_thread *record_make(void)
     return record;
 }
 
-bool tpi_thread_start(enum tpi_sequences mode)
+/* Under threads_lock. A record for the calling thread; NULL: ENOMEM. */
+static struct tpi_thread *record_take(void)
+{
+    struct tpi_thread *record = free_records;
+    if (record == NULL)
+        return record_make();
+    free_records = record->next_free;
+    return record;
+}
+
+static void record_give(struct tpi_thread *record)
+{
+    tpi_lock(&threads_lock);
+    record->next_free = free_records;
+    free_records = record;
+    tpi_unlock(&threads_lock);
+}
+
+/* What this thread announces its sequences in; NULL: none. */
+static uint64_t *announcement_get(void)
+{
+    static __thread uint64_t assumed __attribute__((tls_model("initial-exec")));
+    if (sequences == TPI_SEQUENCES_ON)
+        return tpi_os_rseq_announcement();
+    return sequences == TPI_SEQUENCES_ASSUME ? &assumed : NULL;
+}
+
+/* Sets `current`, unless the library has not started yet: then the thread is attached later. */
+static struct tpi_thread *attach(void)
 {
     tpi_lock(&threads_lock);
     if (shared == NULL)
         shared = record_make();
+    struct tpi_thread *record = started ? record_take() : NULL;
     tpi_unlock(&threads_lock);
-    sequences = mode;
-    return shared != NULL;
-}
-
-static void attach(void)
-{
-    static __thread uint64_t assumed __attribute__((tls_model("initial-exec")));
-    tpi_lock(&threads_lock);
-    struct tpi_thread *record = free_records;
-    if (record != NULL)
-        free_records = record->next_free;
-    else
-        record = record_make();
-    tpi_unlock(&threads_lock);
-    if (record == NULL) {
-        current = shared;
-        return;
+    tpi_check(shared != NULL, "no memory for the first thread record");
+    if (!started)
+        return shared;
+    if (record != NULL && !tpi_os_thread_mark(record)) {
+        record_give(record); /* its exit would go unnoticed */
+        record = NULL;
     }
-    uint64_t *announcement = NULL;
-    if (sequences == TPI_SEQUENCES_ON)
-        announcement = tpi_os_rseq_announcement();
-    else if (sequences == TPI_SEQUENCES_ASSUME)
-        announcement = &assumed;
+    if (record == NULL)
+        return current = shared;
+    uint64_t *announcement = announcement_get();
     tpi_lock(&record->lock);
     record->rseq_cs = announcement;
     tpi_unlock(&record->lock);
-    current = record;
     if (announcement != NULL)
         tp_detail_self.rseq_cs = announcement; /* before the table whose limits may open */
     tp_detail_self.locals = record->locals;
-    tpi_os_thread_mark(record);
+    return current = record;
 }
 
 struct tpi_thread *tpi_thread_lock(void)
 {
-    if (tpi_unlikely(current == NULL))
-        attach();
-    tpi_check(current != NULL, "no memory for the first thread record");
-    tpi_lock(&current->lock);
-    return current;
+    struct tpi_thread *thread = current;
+    if (tpi_unlikely(thread == NULL))
+        thread = attach();
+    tpi_lock(&thread->lock);
+    return thread;
 }
 
 void tpi_local_retire(struct tpi_thread *thread, struct tpi_cache *cache)
@@ -112,7 +128,11 @@ void tpi_local_retire(struct tpi_thread *thread, struct tpi_cache *cache)
     struct tp_detail_local *local = tpi_thread_local(thread, cache);
     tpi_count(&cache->hits_retired, tpi_local_hits(local));
     tpi_count(&cache->puts_retired, tpi_local_puts(local));
-    memset(local, 0, sizeof *local);
+    local->balance = 0;
+    tpi_store_relaxed_64(&local->word, 0);
+    /* Not all zeroes: its owner may be in the midst of a sequence that read the level before it was
+       taken. Only the owner's slow path opens a floor again. */
+    tpi_local_close(local);
     tpi_bit_clear(thread->active, cache->number);
 }
 
@@ -143,10 +163,7 @@ static void record_leave(struct tpi_thread *record)
     tpi_thread_flush(record);
     record->rseq_cs = NULL;
     tpi_unlock(&record->lock);
-    tpi_lock(&threads_lock);
-    record->next_free = free_records;
-    free_records = record;
-    tpi_unlock(&threads_lock);
+    record_give(record);
 }
 
 /* The exit handler. From here on the thread has no fast path. */
@@ -162,9 +179,11 @@ static void thread_exit(void *mark)
     record_leave(record);
 }
 
-bool tpi_thread_exit_start(void)
+bool tpi_thread_start(enum tpi_sequences mode)
 {
-    return tpi_os_thread_exit_hook(thread_exit);
+    sequences = mode;
+    started = started || tpi_os_thread_exit_hook(thread_exit);
+    return started;
 }
 
 void tpi_thread_fork_prepare(void)

@@ -25,8 +25,9 @@ struct tpi_thread *tpi_thread_lock(void);
 /* All records, newest first; the list only grows. */
 struct tpi_thread *tpi_thread_first(void);
 
+/* Installs the exit handler; from now on threads get records of their own. False: no key is
+   left. */
 bool tpi_thread_start(enum tpi_sequences mode);
-bool tpi_thread_exit_start(void); /* installs the exit handler; once */
 /* Everything idle in a record to the depots, its counts to the caches. Its owner is not in a
    sequence: it is the caller, is gone, or its limits are closed and fenced. Under its lock. */
 void tpi_thread_flush(struct tpi_thread *record);

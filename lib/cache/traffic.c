@@ -8,7 +8,7 @@
 
    A record is entered closed and left open where it may be (invariant I1). The owner's own
    sequences need no fence here: it is not in one. */
-#include "cache/local.h"
+#include "cache/close.h"
 
 /* --- loading and unloading --- */
 
@@ -144,16 +144,39 @@ static void *victim_take(struct tpi_cache *cache, struct tp_detail_local *local)
     return object;
 }
 
+static bool is_waited_for(const struct tpi_cache *cache)
+{
+    return (tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_WAITING) != 0;
+}
+
+/* Moves half of the previous magazine into the loaded one, which is empty. A whole swap would leave
+   the level at an edge: one who gets and puts in turns around it would swap each time. */
+static void split_previous(struct tpi_cache *cache, struct tp_detail_local *local)
+{
+    struct tpi_magazine *previous = tpi_magazine_at(local->previous);
+    uint32_t half = tpi_min((previous->count + 1) / 2, (uint32_t)local->capacity);
+    uint32_t reserved = tpi_max((uint32_t)local->reserved, half);
+    previous->count -= half;
+    memcpy(local->objects, previous->slots + previous->count, half * sizeof local->objects[0]);
+    tpi_local_level_set(local, half);
+    tpi_budget_give(cache, half - (reserved - local->reserved));
+    local->reserved = reserved;
+}
+
 /* Makes the loaded magazine hold something, from whole magazines that are not victims. */
 static bool refill(struct tpi_cache *cache, struct tp_detail_local *local)
 {
     if (tpi_local_level(local) > 0)
         return true;
     if (previous_count(local) > 0) {
-        swap_previous(cache, local);
+        if (local->loaded != 0)
+            split_previous(cache, local);
+        else
+            swap_previous(cache, local);
         return true;
     }
-    if (local->victims != 0)
+    /* While somebody waits, nobody takes more out of the depots than he needs. */
+    if (local->victims != 0 || is_waited_for(cache))
         return false;
     struct tpi_magazine *magazine = stack_pop(cache, &cache->depot);
     if (magazine == NULL)
@@ -178,10 +201,11 @@ static size_t get_locked(struct tpi_cache *cache, struct tp_detail_local *local,
             continue;
         }
         if (local->victims == 0) {
-            struct tpi_magazine *magazine = stack_pop(cache, &cache->victims);
+            struct tpi_magazine *magazine =
+                is_waited_for(cache) ? NULL : stack_pop(cache, &cache->victims);
             if (magazine == NULL)
                 break;
-            magazine->next = 0;
+            tpi_store_relaxed_32(&magazine->next, 0); /* a stale pop may still read it */
             tpi_store_relaxed_32(&local->victims, magazine->number);
         }
         objects[got++] = victim_take(cache, local);
@@ -242,7 +266,7 @@ size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n)
         struct tpi_thread *thread = enter(cache, &local);
         got += get_locked(cache, local, objects + got, n - got);
         leave(thread, cache, local);
-    } while (got < n && steal(cache));
+    } while (got < n && !is_waited_for(cache) && steal(cache));
     return got;
 }
 
@@ -255,7 +279,7 @@ void *tpi_cache_get(struct tpi_cache *cache)
 void *tpi_cache_get_shared(struct tpi_cache *cache)
 {
     void *object = NULL;
-    struct tpi_thread *thread = tpi_thread_lock(); /* the magazine is in hand: no fork now */
+    tpi_closer_lock(); /* no fork, rotation or other look while the magazine is in hand */
     struct tpi_stack *stack = &cache->depot;
     struct tpi_magazine *magazine = stack_pop(cache, stack);
     if (magazine == NULL) {
@@ -268,7 +292,7 @@ void *tpi_cache_get_shared(struct tpi_cache *cache)
         tpi_magazine_store(cache, stack, magazine);
         tpi_count(&cache->hits_retired, 1);
     }
-    tpi_unlock(&thread->lock);
+    tpi_closer_unlock();
     return object;
 }
 

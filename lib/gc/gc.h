@@ -31,8 +31,13 @@ void tpi_service_start(void);
 /* Drops everything doomed and reaps dead pools. Returns after it is done, unless called from a
    callback, or `wait` is false. No lock may be held. */
 void tpi_service_drop(bool wait);
+/* The same on this thread, whoever else is there to do it. */
+void tpi_service_drop_here(void);
 /* A cycle is due. May be called with locks of lower rank than SERVICE held. */
 void tpi_service_cycle_due(void);
+/* The heap holds TPI_PRESSURE_HEAP_MIN or more: memory pressure is worth a look now and then. */
+enum { TPI_PRESSURE_HEAP_MIN = 16 << 20 };
+void tpi_service_heap_is_large(void);
 /* Where nothing is locked: runs what is due on this thread, where there is no service thread. */
 void tpi_service_poll(void);
 /* Called beside no cycle and no other reap. Filled by lib/runtime. */

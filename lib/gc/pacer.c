@@ -12,7 +12,7 @@
 
 enum { HEAP_MIN = 4 << 20, LIMIT_PERIOD_NS = 100000000 };
 
-static struct tpi_lock pacer_lock = TPI_LOCK_INIT(TPI_RANK_LEAF); /* the setters */
+static struct tpi_lock pacer_lock = TPI_LOCK_INIT(TPI_RANK_PACER); /* the setters */
 static int percent_now = 100;                        /* pacer_lock */
 static uint64_t trigger = HEAP_MIN;                  /* atomic; bytes in use; UINT64_MAX: never */
 static uint64_t limit = INT64_MAX;                   /* atomic */
@@ -74,6 +74,8 @@ void tpi_pacer_grown(void)
 {
     uint64_t most = tpi_load_relaxed_64(&limit);
     uint64_t resident = tpi_heap_resident();
+    if (tpi_unlikely(resident >= TPI_PRESSURE_HEAP_MIN))
+        tpi_service_heap_is_large();
     if (tpi_unlikely(resident > most))
         over_limit(resident, most);
     if (tpi_unlikely(tpi_heap_in_use() >= tpi_load_relaxed_64(&trigger)))

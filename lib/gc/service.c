@@ -17,8 +17,7 @@
 
 enum {
     PRESSURE_PERIOD_S = 10,
-    PRESSURE_HIGH = 1000,        /* a tenth of the last ten seconds was spent waiting for memory */
-    PRESSURE_HEAP_MIN = 16 << 20 /* below this many resident bytes there is nothing to win */
+    PRESSURE_HIGH = 1000 /* a tenth of the last ten seconds was spent waiting for memory */
 };
 
 void (*tpi_service_reap)(void);
@@ -34,6 +33,7 @@ static uint64_t cycles_wanted, cycles_begun;
 static uint64_t cycles_ended;         /* atomic for tp_gc_cycle */
 static uint64_t drops_wanted, drops_ended;
 static uint32_t poll_wanted;          /* atomic: something is due, and no thread to do it */
+static uint32_t pressure_watched;     /* atomic: the heap is large enough to look at pressure */
 
 static __thread unsigned callback_depth __attribute__((tls_model("initial-exec")));
 static __thread bool at_work __attribute__((tls_model("initial-exec"))); /* the busy one */
@@ -113,7 +113,7 @@ static void work(void)
 static int64_t next_look(int64_t now, int64_t last_cycle)
 {
     int64_t next = options.period_ns > 0 ? last_cycle + options.period_ns : INT64_MAX;
-    if (tpi_heap_resident() >= PRESSURE_HEAP_MIN)
+    if (tpi_load_relaxed_32(&pressure_watched) != 0)
         next = tpi_min(next, now + PRESSURE_PERIOD_S * INT64_C(1000000000));
     return next;
 }
@@ -123,9 +123,10 @@ static void look_around(int64_t now, int64_t last_cycle)
 {
     bool due = options.period_ns > 0 && now - last_cycle >= options.period_ns;
     tpi_unlock(&service_lock);
-    bool high = tpi_heap_resident() >= PRESSURE_HEAP_MIN &&
-                tpi_os_pressure(options.pressure) >= PRESSURE_HIGH;
+    bool large = tpi_heap_resident() >= TPI_PRESSURE_HEAP_MIN;
+    bool high = large && tpi_os_pressure(options.pressure) >= PRESSURE_HIGH;
     tpi_lock(&service_lock);
+    tpi_store_relaxed_32(&pressure_watched, large);
     pressed |= high;
     if (due || high)
         cycles_wanted = tpi_max(cycles_wanted, cycles_begun + 1);
@@ -134,22 +135,24 @@ static void look_around(int64_t now, int64_t last_cycle)
 static void service_main(void *argument)
 {
     int64_t last_cycle = tpi_os_now_ns();
+    uint64_t seen = 0;
     (void)argument;
     tpi_lock(&service_lock);
     for (;;) {
-        uint64_t begun = cycles_begun;
-        if (work_is_wanted() && !busy)
+        if (cycles_begun != seen)
+            last_cycle = tpi_os_now_ns();
+        seen = cycles_begun;
+        if (work_is_wanted() && busy) {
+            tpi_condition_wait(&done_condition, &service_lock); /* another thread does it */
+        } else if (work_is_wanted()) {
             work();
-        int64_t now = tpi_os_now_ns();
-        if (cycles_begun != begun)
-            last_cycle = now;
-        if (work_is_wanted())
-            continue;
-        int64_t next = next_look(now, last_cycle);
-        if (next == INT64_MAX)
-            tpi_condition_wait(&work_condition, &service_lock);
-        else if (!tpi_condition_wait_until(&work_condition, &service_lock, next))
-            look_around(tpi_os_now_ns(), last_cycle);
+        } else {
+            int64_t next = next_look(tpi_os_now_ns(), last_cycle);
+            if (next == INT64_MAX)
+                tpi_condition_wait(&work_condition, &service_lock);
+            else if (!tpi_condition_wait_until(&work_condition, &service_lock, next))
+                look_around(tpi_os_now_ns(), last_cycle);
+        }
     }
 }
 
@@ -212,6 +215,17 @@ void tpi_service_drop(bool wait)
     tpi_unlock(&service_lock);
 }
 
+void tpi_service_drop_here(void)
+{
+    tpi_lock(&service_lock);
+    drops_wanted++;
+    while (busy && !at_work)
+        tpi_condition_wait(&done_condition, &service_lock);
+    if (!at_work)
+        work();
+    tpi_unlock(&service_lock);
+}
+
 void tpi_service_cycle_due(void)
 {
     tpi_lock(&service_lock);
@@ -219,6 +233,17 @@ void tpi_service_cycle_due(void)
         cycles_wanted = cycles_begun + 1;
         have_done(&cycles_ended, cycles_wanted, false);
     }
+    tpi_unlock(&service_lock);
+}
+
+void tpi_service_heap_is_large(void)
+{
+    if (tpi_likely(tpi_load_relaxed_32(&pressure_watched) != 0))
+        return;
+    tpi_lock(&service_lock);
+    tpi_store_relaxed_32(&pressure_watched, 1);
+    if (running)
+        tpi_condition_wake_one(&work_condition); /* it sleeps too long */
     tpi_unlock(&service_lock);
 }
 

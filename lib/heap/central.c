@@ -6,10 +6,10 @@
    the span up and takes the lock once for a run of neighbours.
 
    Spans with room are listed by quarters of their free slots, and the fullest are taken from
-   first: the full ones stay full and the thin ones run empty. After a peak this brings the heap back
-   to the size of what is live; one list, first in first out, left it at four times that
-   (docs/design/heap.md). A class keeps one empty span, since the next batch would fetch it back; the
-   others go to the page heap at once, and that one when the scavenger runs (tpi_central_trim).
+   first: the full ones stay full and the thin ones run empty. After a peak this brings the heap
+   back to the size of what is live; one list, first in first out, left it at four times that
+   (docs/design/heap.md). A class keeps one empty span, since the next batch would fetch it back;
+   the others go to the page heap at once, and that one when the scavenger runs (tpi_central_trim).
 
    Invariants, under the class's lock: a span is on the list of its quarter, or on none if it is
    full; the words below `hint` are full; free_slots is the number of clear bits; `empty` is listed.
@@ -25,8 +25,8 @@ struct list {
 
 struct central {
     struct tpi_lock lock;
-    struct tpi_span *empty;   /* the one that is kept */
-    struct list lists[LISTS]; /* fullest spans first */
+    struct tpi_span *empty;        /* the one that is kept */
+    struct list lists[LISTS];      /* fullest spans first */
 } TPI_ALIGNED(2 * TPI_CACHE_LINE); /* two: neighbours are fetched in pairs */
 
 static struct central centrals[TP_DETAIL_CLASSES] = {

@@ -85,7 +85,8 @@ uint64_t tpi_heap_in_use(void);
 /* Bytes in use plus idle now: what the library holds of the machine's memory. */
 uint64_t tpi_heap_resident(void);
 
-/* Called, with no lock held, after the heap took pages (in_use has grown). Filled by lib/runtime. */
+/* Called after the heap took pages (in_use has grown), with none of this room's locks held; the
+   caller may hold locks of lower rank. Filled by lib/runtime. */
 struct tpi_heap_hooks {
     void (*grown)(void);
 };

@@ -40,13 +40,14 @@ void *tpi_large_alloc(size_t bytes, size_t align, bool zeroed)
         errno = ENOMEM;
         return NULL;
     }
-    struct tpi_span *span =
-        tpi_run_alloc(pages_for(bytes), pages_for(align), TPI_SPAN_LARGE, 0);
+    struct tpi_span *span = tpi_run_alloc(pages_for(bytes), pages_for(align), TPI_SPAN_LARGE, 0);
     if (span == NULL)
         return NULL;
     tpi_track_show((void *)span->base, span->pages * TPI_PAGE_BYTES);
-    if (zeroed)
+    if (zeroed) {
         clear_dirty(span);
+        tpi_track_show_kept((void *)span->base, span->pages * TPI_PAGE_BYTES);
+    }
     tpi_heap_grown();
     return (void *)span->base;
 }

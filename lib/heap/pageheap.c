@@ -103,8 +103,7 @@ static struct tpi_span *reserve(uint64_t pages, uint64_t align)
     uintptr_t base = reserve_arenas(bytes, align_bytes);
     if (base == 0)
         return NULL;
-    struct tpi_span *range =
-        describe(base, bytes / TPI_PAGE_BYTES, tpi_pageheap.reservations++);
+    struct tpi_span *range = describe(base, bytes / TPI_PAGE_BYTES, tpi_pageheap.reservations++);
     insert_alone(range, 0);
     return range;
 }

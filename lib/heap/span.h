@@ -36,16 +36,17 @@ _Static_assert(TPI_ARENA_BYTES / TPI_COMMIT_BYTES == 64, "one 64-bit word says w
 
 /* A span's descriptor: 4 cache lines. Type-stable: it may become another span's, never other
    memory. A collector adds `uint64_t mark_bits[TPI_SPAN_WORDS]` behind alloc_bits (the two swap
-   roles at sweep, so both live here) and a state COLLECTED; map, slots and bits serve it as they are. */
+   roles at sweep, so both live here) and a state COLLECTED; map, slots and bits serve it as they
+   are. */
 struct tpi_span {
     uintptr_t base;
     uint64_t pages;
-    uint32_t kind;        /* enum tpi_span_state, and the size class shifted by 8 */
-    uint32_t reservation; /* number of the reservation that its pages are in */
-    uint16_t slots;       /* small: objects that fit */
-    uint16_t free_slots;  /* small: of them, how many are here */
-    uint16_t hint;        /* small: words of alloc_bits below this one are full */
-    uint16_t list;        /* small: which of its class's lists it is on, from 1; 0: none */
+    uint32_t kind;         /* enum tpi_span_state, and the size class shifted by 8 */
+    uint32_t reservation;  /* number of the reservation that its pages are in */
+    uint16_t slots;        /* small: objects that fit */
+    uint16_t free_slots;   /* small: of them, how many are here */
+    uint16_t hint;         /* small: words of alloc_bits below this one are full */
+    uint16_t list;         /* small: which of its class's lists it is on, from 1; 0: none */
     struct tpi_span *next; /* in that list; of an unused descriptor: the free list */
     struct tpi_span *previous;
     uint64_t spare;

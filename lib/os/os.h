@@ -29,10 +29,10 @@ bool tpi_os_move(void *from, void *to, size_t bytes);
 bool tpi_os_thread_start(void (*run)(void *argument), void *argument);
 /* at_exit runs in each thread that called tpi_os_thread_mark, when it ends. */
 bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark));
-void tpi_os_thread_mark(void *mark); /* not NULL */
+bool tpi_os_thread_mark(void *mark); /* not NULL; false: ENOMEM */
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
-/* --- clock.c, pressure.c --- */
+/* --- clock.c --- */
 
 int64_t tpi_os_now_ns(void); /* CLOCK_MONOTONIC */
 /* Memory pressure as the kernel's PSI file says: the share of the last 10 s, in hundredths of a

@@ -49,9 +49,9 @@ bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark))
     return pthread_key_create(&exit_key, at_exit) == 0;
 }
 
-void tpi_os_thread_mark(void *mark)
+bool tpi_os_thread_mark(void *mark)
 {
-    pthread_setspecific(exit_key, mark);
+    return pthread_setspecific(exit_key, mark) == 0;
 }
 
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void))

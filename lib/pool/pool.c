@@ -10,7 +10,11 @@
 
    Locks: pools_lock (rank POOLS) for the list of all and the dead list; static_lock (rank STATIC)
    while a static pool is created. */
+#include <stdlib.h>
+
 #include "pool/pool.h"
+
+_Static_assert(TP_POOLS_MAX == TPI_CACHES_MAX - TP_DETAIL_CLASSES, "classes have the others");
 
 static struct tpi_lock static_lock = TPI_LOCK_INIT(TPI_RANK_STATIC);
 static struct tpi_lock pools_lock = TPI_LOCK_INIT(TPI_RANK_POOLS);
@@ -111,10 +115,9 @@ static void closed_or(struct tp_pool *pool, uint32_t bit)
         ;
 }
 
-void tp_pool_destroy(tp_pool *pool)
+/* All of a pool's end but the drops. */
+static void pool_end(struct tp_pool *pool)
 {
-    if (pool == NULL)
-        return;
     tpi_check(pool->signature == TPI_POOL_SIGNATURE, "tp_pool_destroy(%p): not a pool",
               (void *)pool);
     tpi_check(!tpi_pool_is_destroyed(pool), "pool '%s' is destroyed twice", tpi_pool_name(pool));
@@ -122,6 +125,13 @@ void tp_pool_destroy(tp_pool *pool)
     tpi_wait_wake_all(pool);
     tpi_cache_take(&pool->cache, TPI_TAKE_TO_DOOM);
     tpi_pool_unreference(pool, 1);
+}
+
+void tp_pool_destroy(tp_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pool_end(pool);
     tpi_service_drop(true);
 }
 
@@ -166,6 +176,21 @@ void tpi_pools_visit(void (*visit)(struct tp_pool *pool, void *context), void *c
 
 /* --- static pools: TP_POOL_DEFINE --- */
 
+static bool exiting; /* atexit's handlers run: nothing is unloaded any more */
+
+static void note_exit(void)
+{
+    exiting = true;
+}
+
+/* static_lock is held. */
+static void note_exit_once(void)
+{
+    static bool noted;
+    if (!noted)
+        noted = atexit(note_exit) == 0;
+}
+
 tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self)
 {
     struct tp_pool *pool = tpi_load_acquire_ptr(&self->pool);
@@ -173,18 +198,35 @@ tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self)
         return pool;
     tpi_lock(&static_lock);
     pool = self->pool;
+    tpi_callback_enter(); /* no cycle, and so no callback, under the lock */
     if (pool == NULL) {
         tp_pool_options options = self->options;
         if (options.make != NULL)
             options.size = options.align = 0; /* the macro filled them in */
         pool = tp_pool_create(&options);
         if (pool != NULL) {
+            note_exit_once();
             tpi_store_release_ptr(&self->pool, pool);
             tpi_store_relaxed_32(&self->offset, pool->head.offset);
         }
     }
+    tpi_callback_leave();
     tpi_unlock(&static_lock);
     return pool;
+}
+
+/* A plugin goes, and with it the callbacks: the pool goes too, its drops done on this thread, since
+   the service thread might need the loader's lock that dlclose holds. When the process exits, other
+   threads may still use the pool, and nothing is unmapped: it stays. */
+void tp_detail_pool_static_unload(struct tp_detail_pool_static *self)
+{
+    tp_pool *pool = self->pool;
+    if (pool == NULL || exiting)
+        return;
+    self->offset = 0;
+    self->pool = NULL;
+    pool_end(pool);
+    tpi_service_drop_here();
 }
 
 /* --- fork --- */
@@ -205,14 +247,11 @@ void tpi_pool_fork_parent(void)
     tpi_unlock(&static_lock);
 }
 
-/* Nobody waits in the child: those who did are not there. */
+/* Those who waited are not in the child, but for the forking thread (in a callback of its wait). */
 void tpi_pool_fork_child(void)
 {
     for (struct tp_pool *pool = pools; pool != NULL; pool = pool->next) {
-        tpi_lock_reset_in_child(&pool->wait_lock);
-        tpi_condition_init(&pool->wait_condition);
-        pool->waiting = 0;
-        pool->cache.closed &= ~(uint32_t)TPI_CLOSED_WAITING;
+        tpi_wait_fork_child(pool);
     }
     tpi_lock_reset_in_child(&pools_lock);
     tpi_lock_reset_in_child(&static_lock);

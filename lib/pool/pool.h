@@ -52,8 +52,9 @@ void tpi_pool_unreference(struct tp_pool *pool, uint64_t n);
 
 /* --- traffic.c --- */
 
-/* An idle object, or a new one; takes from all threads before it gives up. */
-void *tpi_pool_get(struct tp_pool *pool);
+/* An idle object, or a new one; takes from all threads before it gives up, and waits as
+   tpi_wait_get does. */
+void *tpi_pool_get(struct tp_pool *pool, int64_t deadline_ns);
 
 /* --- wait.c --- */
 
@@ -61,6 +62,10 @@ void *tpi_pool_get(struct tp_pool *pool);
 bool tpi_wait_hand_over(struct tp_pool *pool, void *object);
 bool tpi_wait_wake_one(struct tp_pool *pool); /* live_max has room again; false: nobody waits */
 void tpi_wait_wake_all(struct tp_pool *pool);
+/* At live_max: an idle object from any thread, a new one, or sleep until deadline_ns on
+   CLOCK_MONOTONIC; 0: no sleep; -1: no deadline. NULL + errno. */
+void *tpi_wait_get(struct tp_pool *pool, int64_t deadline_ns);
+void tpi_wait_fork_child(struct tp_pool *pool); /* forgets the waiters that are gone */
 
 /* --- check.c: TIDEPOOL=poolcheck=N, and the checked build --- */
 

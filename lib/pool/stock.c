@@ -24,6 +24,8 @@ static size_t stock_some(struct tp_pool *pool, size_t n)
         tpi_track_hide(objects[i], pool->options.size);
     }
     size_t kept = tpi_cache_fill(&pool->cache, objects, made, false);
+    for (size_t i = 0; i < kept && tpi_wait_wake_one(pool); i++)
+        ;
     for (size_t i = kept; i < made; i++) {
         tpi_track_show_kept(objects[i], pool->options.size);
         tpi_object_drop(pool, objects[i]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Get and put behind the inlined path: callbacks, misses, bounds, checks. lib/cache/traffic.c is
    where objects are found and kept. */
-#include "cache/many.h"
 #include "pool/pool.h"
 
 static void pool_check(const struct tp_pool *pool, const char *what)
@@ -15,32 +14,17 @@ static void show(struct tp_pool *pool, void *object)
     tpi_track_show_kept(object, pool->options.size);
 }
 
-/* At live_max: whatever is idle in any thread comes to the depot first. */
-static void *get_at_bound(struct tp_pool *pool)
-{
-    tpi_cache_take(&pool->cache, TPI_TAKE_TO_DEPOT);
-    void *object = tpi_cache_get_shared(&pool->cache);
-    if (object != NULL)
-        return object;
-    object = tpi_object_make(pool); /* a drop may have made room meanwhile */
-    if (object != NULL)
-        tpi_count(&pool->misses, 1);
-    else if (errno == EAGAIN)
-        tpi_count(&pool->refused, 1);
-    return object;
-}
-
-static void *get_new(struct tp_pool *pool)
+static void *get_new(struct tp_pool *pool, int64_t deadline_ns)
 {
     void *object = tpi_object_make(pool);
     if (object != NULL)
         tpi_count(&pool->misses, 1);
     else if (errno == EAGAIN)
-        object = get_at_bound(pool);
+        object = tpi_wait_get(pool, deadline_ns);
     return object;
 }
 
-void *tpi_pool_get(struct tp_pool *pool)
+void *tpi_pool_get(struct tp_pool *pool, int64_t deadline_ns)
 {
     if (tpi_pool_is_destroyed(pool)) {
         errno = EINVAL;
@@ -48,7 +32,7 @@ void *tpi_pool_get(struct tp_pool *pool)
     }
     void *object = tpi_cache_get(&pool->cache);
     if (object == NULL)
-        object = get_new(pool);
+        object = get_new(pool, deadline_ns);
     if (object == NULL)
         return NULL;
     show(pool, object);
@@ -60,7 +44,7 @@ void *tpi_pool_get(struct tp_pool *pool)
 void *tp_detail_pool_get(tp_pool *pool)
 {
     pool_check(pool, "tp_pool_get");
-    void *object = tpi_pool_get(pool);
+    void *object = tpi_pool_get(pool, 0);
     if (tpi_unlikely(object == NULL)) {
         int error = errno;
         tpi_service_poll();
@@ -153,7 +137,7 @@ size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n)
     size_t idle = tpi_check_is_on() ? 0 : tpi_cache_get_many(&pool->cache, objects + got, n - got);
     for (size_t end = got + idle; got < end; got++)
         show(pool, objects[got]);
-    while (got < n && (objects[got] = tpi_pool_get(pool)) != NULL)
+    while (got < n && (objects[got] = tpi_pool_get(pool, 0)) != NULL)
         got++;
     int error = errno;
     tpi_service_poll();
@@ -172,10 +156,13 @@ void tp_pool_put_many(tp_pool *pool, void **objects, size_t n)
         done = tpi_sequence_put_many(tp_detail_local_at(pool->head.offset), objects, n);
         if (tpi_likely(done == n))
             return;
+        pool_check(pool, "tp_pool_put_many");
         if (!tpi_pool_is_destroyed(pool))
             done += tpi_cache_put_many(&pool->cache, objects + done, n - done);
+    } else {
+        pool_check(pool, "tp_pool_put_many");
     }
-    pool_check(pool, "tp_pool_put_many");
+    /* With its last object put, a destroyed pool may be gone: it is not looked at again. */
     for (; done < n; done++)
         if (objects[done] != NULL)
             put(pool, objects[done]);

@@ -13,10 +13,14 @@
    bit; owners open their limits at their next slow path. */
 #include "pool/pool.h"
 
+/* The pool that this thread waits for: what a fork in a callback of its wait must keep. */
+static __thread struct tp_pool *waited_for __attribute__((tls_model("initial-exec")));
+
 /* wait_lock is held. */
 static void waiting_change(struct tp_pool *pool, int by)
 {
     uint32_t waiting = pool->waiting + (uint32_t)by;
+    waited_for = by > 0 ? pool : NULL;
     tpi_store_relaxed_32(&pool->waiting, waiting);
     uint32_t closed = tpi_load_relaxed_32(&pool->cache.closed);
     uint32_t now;
@@ -47,7 +51,10 @@ void tpi_wait_wake_all(struct tp_pool *pool)
 bool tpi_wait_hand_over(struct tp_pool *pool, void *object)
 {
     tpi_lock(&pool->wait_lock);
-    bool handed = pool->waiting != 0 && tpi_cache_put_shared(&pool->cache, object);
+    /* Destroyed: the depots were doomed for the last time, or will be by who waits for this
+       lock. */
+    bool handed = pool->waiting != 0 && !tpi_pool_is_destroyed(pool) &&
+                  tpi_cache_put_shared(&pool->cache, object);
     if (handed)
         tpi_condition_wake_one(&pool->wait_condition);
     tpi_unlock(&pool->wait_lock);
@@ -74,18 +81,17 @@ static void *try(struct tp_pool *pool)
 
 static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
 {
-    bool in_time = true;
-    for (;;) {
-        if (tpi_pool_is_destroyed(pool)) {
+    for (bool in_time = deadline_ns != 0;;) {
+        void *object = tpi_pool_is_destroyed(pool) ? NULL : try(pool);
+        int error = errno;
+        if (object != NULL)
+            return object;
+        if (tpi_pool_is_destroyed(pool)) { /* also while the lock was left */
             errno = EINVAL;
             return NULL;
         }
-        void *object = try(pool);
-        if (object != NULL || errno != EAGAIN)
-            return object;
-        if (!in_time) {
-            tpi_count(&pool->refused, 1);
-            errno = EAGAIN;
+        if (error != EAGAIN || !in_time) {
+            errno = error;
             return NULL;
         }
         if (tpi_load_relaxed_64(&pool->live) < pool->options.live_max)
@@ -98,26 +104,43 @@ static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
     }
 }
 
+void *tpi_wait_get(struct tp_pool *pool, int64_t deadline_ns)
+{
+    tpi_add_acq_rel_64(&pool->references, 1); /* tp_pool_destroy may come while we sleep */
+    tpi_lock(&pool->wait_lock);
+    waiting_change(pool, 1);
+    tpi_cache_take(&pool->cache, TPI_TAKE_TO_DEPOT);
+    void *object = wait_locked(pool, deadline_ns);
+    int error = errno;
+    waiting_change(pool, -1);
+    tpi_unlock(&pool->wait_lock);
+    if (object == NULL && error == EAGAIN)
+        tpi_count(&pool->refused, 1);
+    tpi_pool_unreference(pool, 1);
+    errno = error;
+    return object;
+}
+
 void *tp_pool_get_wait(tp_pool *pool, int64_t timeout_ns)
 {
-    void *object = tp_pool_get(pool);
-    if (object != NULL || errno != EAGAIN || timeout_ns == 0)
+    if (timeout_ns == 0)
+        return tp_pool_get(pool);
+    void *object;
+    if (tp_detail_get(tp_detail_pool_local(pool), &object))
         return object;
     int64_t deadline_ns = -1;
     if (timeout_ns > 0 && __builtin_add_overflow(tpi_os_now_ns(), timeout_ns, &deadline_ns))
         deadline_ns = -1;
-    tpi_add_acq_rel_64(&pool->references, 1); /* tp_pool_destroy may come while we sleep */
-    tpi_lock(&pool->wait_lock);
-    waiting_change(pool, 1);
-    tpi_count(&pool->waits, 1);
-    tpi_cache_take(&pool->cache, TPI_TAKE_TO_DEPOT);
-    object = wait_locked(pool, deadline_ns);
-    int error = errno;
-    waiting_change(pool, -1);
-    tpi_unlock(&pool->wait_lock);
-    if (object != NULL && tpi_check_is_on() && !tpi_check_got(pool, object))
-        object = NULL;
-    tpi_pool_unreference(pool, 1);
-    errno = error;
-    return object;
+    return tpi_pool_get(pool, deadline_ns);
+}
+
+void tpi_wait_fork_child(struct tp_pool *pool)
+{
+    uint32_t mine = waited_for == pool;
+    tpi_lock_reset_in_child(&pool->wait_lock);
+    tpi_condition_init(&pool->wait_condition);
+    pool->references -= pool->waiting - mine;
+    pool->waiting = mine;
+    if (mine == 0)
+        pool->cache.closed &= ~(uint32_t)TPI_CLOSED_WAITING;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The options of TIDEPOOL=name=value,... in one table: struct, parsing and documentation (man page,
-   docs/OPTIONS.md) come from it. */
+/* The options of TIDEPOOL=name=value,... in one table: struct, defaults and parsing come
+   from it; docs/OPTIONS.md and tidepool(7) say the same for users. */
 #ifndef TPI_RUNTIME_OPTIONS_H
 #define TPI_RUNTIME_OPTIONS_H
 

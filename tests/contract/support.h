@@ -5,15 +5,18 @@
    A test's main is
        support_start(argv, scenarios);
        return support_group("name", tests, modes);
-   - support_start executes the program anew with TIDEPOOL=lossy=0 in front of what the user set, so
-     that a checked build keeps every put; or it runs the scenario that it is told, and exits.
+   - support_start executes the program anew with SUPPORT_OPTIONS added to TIDEPOOL, so that a
+     checked build keeps every put and cycles begin only where a test says so; or it runs the
+     scenario that it is told, and exits.
    - support_group runs the tests, then once more, in a new process, in each further mode
-     (SUPPORT_MODES: without restartable sequences, without the service thread).
+     (support_modes: without the service thread, without restartable sequences; sanitized builds
+     have none anyway).
    Where a program cannot execute itself (an emulator), modes are left out and scenarios skipped. */
 #ifndef TESTS_CONTRACT_SUPPORT_H
 #define TESTS_CONTRACT_SUPPORT_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -34,6 +37,7 @@
 
 #define SUPPORT_COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define SUPPORT_SECOND INT64_C(1000000000)
+#define SUPPORT_OPTIONS "lossy=0,gcpercent=off,gcperiod=0"
 
 enum {
     SUPPORT_ALARM_S = 240, /* a hang ends the test before the harness does */
@@ -55,6 +59,14 @@ enum { support_sanitized = 0 };
 #else
 enum { support_sanitized = 0 };
 #endif
+
+/* TSan's table of locks that one thread holds has 64 places: fork holds more. And it lets a child of
+   a threaded process start no thread unless told. Other builds call it never. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "detect_deadlocks=0:die_after_fork=0";
+}
 
 /* --- counters that threads share --- */
 
@@ -208,7 +220,7 @@ static inline void support_start(char **argv, const struct support_scenario *sce
     support_argv = argv;
     if (getenv("TP_TEST_STARTED") == NULL) {
         setenv("TP_TEST_STARTED", "1", 1);
-        support_options_add("lossy=0");
+        support_options_add(SUPPORT_OPTIONS);
         execv("/proc/self/exe", argv);
     }
     if (argv[1] == NULL)
@@ -236,16 +248,19 @@ static inline void support_child(const char *name, const char *options, int outp
     _exit(SUPPORT_CANNOT_EXECUTE);
 }
 
-/* Runs a scenario with further options (NULL: none) and waits for its end. */
-static inline void support_run(const char *name, const char *options, struct support_result *result)
+/* Runs a scenario with further options (NULL: none) and waits for its end. False: this program
+   cannot execute itself. Any thread. */
+static inline bool support_execute(const char *name, const char *options,
+                                   struct support_result *result)
 {
     int ends[2];
     size_t used = 0;
     ssize_t n;
-    assert_int_equal(pipe(ends), 0);
-    fflush(NULL);
+    result->status = -1;
+    result->text[0] = '\0';
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return true;
     pid_t child = fork();
-    assert_true(child >= 0);
     if (child == 0)
         support_child(name, options, ends[1]);
     close(ends[1]);
@@ -253,8 +268,20 @@ static inline void support_run(const char *name, const char *options, struct sup
         used += (size_t)n;
     result->text[used] = '\0';
     close(ends[0]);
-    assert_int_equal(waitpid(child, &result->status, 0), child);
-    if (WIFEXITED(result->status) && WEXITSTATUS(result->status) == SUPPORT_CANNOT_EXECUTE) {
+    if (child < 0 || waitpid(child, &result->status, 0) != child)
+        result->status = -1;
+    return !WIFEXITED(result->status) || WEXITSTATUS(result->status) != SUPPORT_CANNOT_EXECUTE;
+}
+
+static inline bool support_has_passed(const struct support_result *result)
+{
+    return WIFEXITED(result->status) && WEXITSTATUS(result->status) == 0;
+}
+
+static inline void support_run(const char *name, const char *options, struct support_result *result)
+{
+    fflush(NULL);
+    if (!support_execute(name, options, result)) {
         print_message("this program cannot execute itself here\n");
         skip();
     }
@@ -265,7 +292,7 @@ static inline void support_passes(const char *name, const char *options)
 {
     struct support_result result;
     support_run(name, options, &result);
-    if (!WIFEXITED(result.status) || WEXITSTATUS(result.status) != 0)
+    if (!support_has_passed(&result))
         fail_msg("'%s' with '%s': status 0x%x, stderr:\n%s", name, options, (unsigned)result.status,
                  result.text);
 }
@@ -298,7 +325,7 @@ static inline void support_aborts(const char *name, const char *options, const c
 /* --- groups, and the modes that they run in --- */
 
 static const char *const support_one_mode[] = {NULL};
-static const char *const support_modes[] = {"rseq=off", "service=0", NULL};
+static const char *const support_modes[] = {"service=0", support_sanitized ? NULL : "rseq=off", NULL};
 
 /* The whole program again with these options; its number of failures. */
 static inline int support_again(const char *mode)

@@ -263,6 +263,19 @@ static void test_drop_when_full(void **state)
     }
 }
 
+/* Checked builds lose a quarter of the puts, so that nobody relies on what a pool keeps. */
+static bool loses_puts(void)
+{
+    tp_pool *pool = pool_create(&(tp_pool_options){.size = RECORD_BYTES});
+    tp_pool_stats stats;
+    assert_non_null(pool);
+    for (int i = 0; i < 400; i++)
+        pool_put(pool, pool_get(pool));
+    pool_stats_read(pool, &stats);
+    pool_destroy(pool);
+    return stats.made > 50;
+}
+
 /* One thread, 20,000 lines: malloc and the heap are asked each time, the pool makes what is under
    way at one time. */
 static void test_allocations(void **state)
@@ -278,8 +291,7 @@ static void test_allocations(void **state)
         assert_true(logger_close(log, &stats));
         assert_int_equal(stats.written, 20000);
         if (allocs[i] == LOGGER_POOL) {
-            assert_in_range(stats.allocations, 1, 2000);
-            assert_in_range(stats.pool_hits, 18000, 19999);
+            assert_in_range(stats.allocations, 1, loses_puts() ? 10000 : 1000);
             assert_int_equal(stats.allocations + stats.pool_hits, 20000);
         } else {
             assert_in_range(stats.allocations, 20000, 20100);

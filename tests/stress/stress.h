@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -99,6 +100,40 @@ static inline struct stress_random stress_stream(uint64_t a, uint64_t b)
     return random;
 }
 
+/* --- running: each mode in a process of its own, since TIDEPOOL is read once, and since cmocka's
+   signal handlers would hide what another thread died of --- */
+
+struct stress_mode {
+    const char *options; /* for TIDEPOOL, beside the caller's own */
+    const char *share;   /* one in so many of the program's time */
+};
+
+static char **stress_argv;
+
+static inline void stress_execute(const struct stress_mode *mode)
+{
+    char options[4096];
+    const char *own = getenv("TIDEPOOL");
+    snprintf(options, sizeof options, "%s,%s", mode->options, own != NULL ? own : "");
+    setenv("TIDEPOOL", options, 1);
+    execv(stress_argv[0], (char *[]){stress_argv[0], (char *)(uintptr_t)mode->share, NULL});
+    perror(stress_argv[0]);
+    _exit(1);
+}
+
+static void stress_mode_passes(void **state)
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        stress_execute(*state);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("it ended with wait status 0x%x; the line above says why", (unsigned)status);
+}
+
 /* TP_STRESS_SEED, or the time; printed either way. */
 static inline void stress_seed(const char *test)
 {
@@ -106,6 +141,24 @@ static inline void stress_seed(const char *test)
     stress_seed_used = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)stress_now_ns();
     printf("%s: TP_STRESS_SEED=%llu\n", test, (unsigned long long)stress_seed_used);
     fflush(stdout);
+}
+
+/* A test's main. run() fails by stress_fail, or returns at the deadline. */
+static inline int stress_main(int argc, char **argv, const char *name, void (*run)(int64_t deadline),
+                              const struct stress_mode *modes, size_t n)
+{
+    struct CMUnitTest tests[16] = {{0}};
+    stress_argv = argv;
+    if (argc == 2) {
+        stress_seed(name);
+        run(stress_deadline(atoi(argv[1])));
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        tests[i] = (struct CMUnitTest){.name = modes[i].options[0] ? modes[i].options : "as it is",
+                                       .test_func = stress_mode_passes,
+                                       .initial_state = (void *)(uintptr_t)&modes[i]};
+    return _cmocka_run_group_tests(name, tests, n, NULL, NULL);
 }
 
 /* --- who owns what --- */
@@ -118,14 +171,7 @@ struct stress_entry {
     _Atomic uint32_t exists; /* constructed, not destructed; where the pool's callbacks say so */
 };
 
-static struct stress_entry *stress_table;
-
-static inline void stress_table_start(void)
-{
-    if (stress_table == NULL)
-        stress_table = calloc(STRESS_TABLE, sizeof *stress_table);
-    STRESS_CHECK(stress_table != NULL, "no memory for the table of owners");
-}
+static struct stress_entry stress_table[STRESS_TABLE];
 
 static inline struct stress_entry *stress_entry(const void *object)
 {

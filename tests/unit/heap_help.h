@@ -16,7 +16,7 @@
 
 #include "heap/span.h"
 
-/* --- random numbers: xorshift64*, the seed printed, and taken from TP_TEST_SEED where it is set --- */
+/* --- random numbers: xorshift64*; the seed is printed, and taken from TP_TEST_SEED if set --- */
 
 struct help_random {
     uint64_t state;
@@ -58,6 +58,8 @@ static inline void help_check_free(const struct tpi_span *span, struct help_sums
 {
     uintptr_t last = tpi_span_end(span) - TPI_PAGE_BYTES;
     assert_ptr_equal(tpi_span_of(last), span);
+    for (uintptr_t at = span->base; at <= last; at += TPI_PAGE_BYTES)
+        assert_int_equal(tp_detail_class_of_address((void *)at), 0);
     assert_int_equal(tpi_dirty_count(span->base, span->pages), span->dirty_pages);
     sums->dirty += span->dirty_pages;
     sums->free_pages += span->pages;
@@ -111,6 +113,13 @@ static inline unsigned help_check_tree(const struct tpi_span *node, const struct
     assert_int_equal(node->largest, largest);
     assert_int_equal(node->dirty_below != 0, dirty);
     return 1 + tpi_max(left, right);
+}
+
+static inline uint64_t help_tree_pages(const struct tpi_span *node)
+{
+    if (node == NULL)
+        return 0;
+    return node->pages + help_tree_pages(node->left) + help_tree_pages(node->right);
 }
 
 /* Indexes of the arenas there are, sorted; how many. */

@@ -16,22 +16,36 @@ bool __wrap_tpi_os_move(void *from, void *to, size_t bytes);
 
 static struct help_random chance = {1};
 static unsigned refuse_one_in; /* 0: none */
-static long calls_until_refusal = -1, refusals, calls;
+static bool refuse_maps;
+static long calls_until_refusal = -1, refusals;
 
 static bool refused(void)
 {
-    calls++;
-    bool refuse = calls_until_refusal == 0 ||
-                  (refuse_one_in != 0 && help_below(&chance, refuse_one_in) == 0);
+    bool refuse =
+        calls_until_refusal == 0 || (refuse_one_in != 0 && help_below(&chance, refuse_one_in) == 0);
     if (calls_until_refusal > 0)
         calls_until_refusal--;
     refusals += refuse;
     return refuse;
 }
 
+/* Where one arena is asked for, each is the one below the last, as the kernel may well do it. */
 void *__wrap_tpi_os_reserve(size_t bytes, size_t align)
 {
-    return refused() ? NULL : __real_tpi_os_reserve(bytes, align);
+    enum { ARENAS = 64 };
+    static char *below;
+    static size_t left;
+    if (refused())
+        return NULL;
+    if (bytes != TPI_ARENA_BYTES || align != TPI_ARENA_BYTES)
+        return __real_tpi_os_reserve(bytes, align);
+    if (left == 0) {
+        left = ARENAS;
+        below = (char *)__real_tpi_os_reserve(left * bytes, align) + left * bytes;
+    }
+    left--;
+    below -= bytes;
+    return below;
 }
 
 bool __wrap_tpi_os_commit(void *at, size_t bytes)
@@ -41,7 +55,7 @@ bool __wrap_tpi_os_commit(void *at, size_t bytes)
 
 void *__wrap_tpi_os_map(size_t bytes)
 {
-    return refused() ? NULL : __real_tpi_os_map(bytes);
+    return refused() || refuse_maps ? NULL : __real_tpi_os_map(bytes);
 }
 
 bool __wrap_tpi_os_move(void *from, void *to, size_t bytes)
@@ -101,7 +115,7 @@ static void give(const struct taken *taken)
         tpi_large_free(taken->aligned);
 }
 
-/* In a process of its own, so that it begins with an empty heap; tells whether it ran out of calls. */
+/* In a process of its own, so that it begins with an empty heap; whether it ran out of calls. */
 static bool refuse_from(long call)
 {
     int status;
@@ -135,6 +149,72 @@ static void each_call_is_refused_once(void **state)
         assert_true(++call < 100);
     assert_true(call >= 8);
     printf("%ld calls that may fail\n", call);
+}
+
+/* --- descriptors run out --- */
+
+enum { ONES_MAX = 5000 };
+
+static void descriptors_run_out(void **state)
+{
+    (void)state;
+    static void *ones[ONES_MAX];
+    char *objects[4], *walls[4];
+    size_t n = 0, pages = 20;
+    for (size_t i = 0; i < 4; i++) {
+        objects[i] = tpi_large_alloc(pages * TPI_PAGE_BYTES, 16, false);
+        walls[i] = tpi_large_alloc(1, 16, false);
+        memset(objects[i], 5, pages * TPI_PAGE_BYTES);
+    }
+    assert_ptr_equal(tpi_large_resize(objects[3], 17 * TPI_PAGE_BYTES), objects[3]);
+    refuse_maps = true;
+    while (n < ONES_MAX && (ones[n] = tpi_pages_alloc(4)) != NULL)
+        n++;
+    assert_in_range(n, 1, ONES_MAX - 1);
+    /* Two are left for resizing. Each shrink needs one; the third keeps what it has. */
+    for (size_t i = 0; i < 3; i++) {
+        assert_ptr_equal(tpi_large_resize(objects[i], 10 * TPI_PAGE_BYTES), objects[i]);
+        assert_int_equal(tpi_heap_where(objects[i]).bytes, (i < 2 ? 10 : 20) * TPI_PAGE_BYTES);
+    }
+    /* Growing by a part of the free pages behind needs one for an instant. */
+    errno = 0;
+    assert_null(tpi_large_resize(objects[3], 18 * TPI_PAGE_BYTES));
+    assert_int_equal(errno, ENOMEM);
+    assert_int_equal(tpi_heap_where(objects[3]).bytes, 17 * TPI_PAGE_BYTES);
+    help_check_heap();
+    refuse_maps = false;
+    for (size_t i = 0; i < 4; i++) {
+        char *larger = tpi_large_resize(objects[i], 30 * TPI_PAGE_BYTES);
+        assert_non_null(larger);
+        assert_int_equal(larger[10 * TPI_PAGE_BYTES - 1], 5);
+        tpi_large_free(larger);
+        tpi_large_free(walls[i]);
+    }
+    while (n > 0)
+        tpi_pages_free(ones[--n]);
+    nothing_is_lost();
+}
+
+/* --- neighbours that were reserved apart --- */
+
+static void reservations_are_not_joined(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    char *objects[N];
+    size_t apart = 0;
+    for (size_t i = 0; i < N; i++)
+        objects[i] = tpi_large_alloc(TPI_ARENA_BYTES, 16, false);
+    for (size_t i = 0; i < N; i++)
+        tpi_large_free(objects[i]);
+    for (size_t i = 0; i < N; i++) {
+        const struct tpi_span *span = tpi_span_of((uintptr_t)objects[i]);
+        assert_int_equal(span->base, (uintptr_t)objects[i]);
+        assert_int_equal(span->pages, TP_DETAIL_ARENA_PAGES);
+        apart += i > 0 && objects[i] == objects[i - 1] - TPI_ARENA_BYTES;
+    }
+    assert_true(apart > N / 2); /* or this showed nothing */
+    nothing_is_lost();
 }
 
 /* --- at random, in a long history --- */
@@ -199,7 +279,7 @@ static void refused_at_random(void **state)
     static struct object objects[OBJECTS];
     chance.state = help_next(&random) | 1;
     for (int i = 0; i < STEPS; i++) {
-        refuse_one_in = i % 1000 < 500 ? 3 : 1;
+        refuse_one_in = i % 1000 < 500 ? 3 : 1; /* at times all of them */
         step(&random, &objects[help_below(&random, OBJECTS)]);
         if (i % 500 == 0)
             help_check_heap();
@@ -217,7 +297,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_call_is_refused_once),
-        cmocka_unit_test(refused_at_random),
+        cmocka_unit_test(refused_at_random), /* before others reserve plenty */
+        cmocka_unit_test(descriptors_run_out),
+        cmocka_unit_test(reservations_are_not_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

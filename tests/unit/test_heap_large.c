@@ -5,6 +5,12 @@
 
 #define MIB ((size_t)1 << 20)
 
+#if defined(TPI_ADDRESS_SANITIZER)
+enum { pages_are_hidden = true };
+#else
+enum { pages_are_hidden = false };
+#endif
+
 static void fill(char *at, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += 4096)
@@ -134,7 +140,8 @@ static void larger_than_an_arena(void **state)
     char *first = tpi_large_alloc(TPI_ARENA_BYTES, 16, false);
     char *object = tpi_large_alloc(200 * MIB, 16, true);
     assert_non_null(object);
-    assert_int_equal(tpi_pageheap.reserved, TPI_ARENA_BYTES + 256 * MIB); /* the first test of all */
+    /* This is the first test of all. */
+    assert_int_equal(tpi_pageheap.reserved, TPI_ARENA_BYTES + 256 * MIB);
     assert_ptr_equal(tpi_heap_where(first + TPI_ARENA_BYTES - 1).start, first);
     for (size_t i = 0; i < 200 * MIB; i += 5 * MIB) {
         assert_ptr_equal(tpi_heap_where(object + i).start, object);
@@ -168,8 +175,8 @@ static void larger_than_an_arena(void **state)
 static void refuses_what_no_address_space_holds(void **state)
 {
     (void)state;
-    const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 8191, (size_t)PTRDIFF_MAX, (size_t)1 << 47,
-                            (size_t)1 << 46, (size_t)1 << 44};
+    const size_t sizes[] = {SIZE_MAX,        SIZE_MAX - 8191, (size_t)PTRDIFF_MAX,
+                            (size_t)1 << 47, (size_t)1 << 46, (size_t)1 << 44};
     char *object = tpi_large_alloc(50000, 16, false);
     uint64_t reserved = tpi_pageheap.reserved;
     fill(object, 50000);
@@ -242,6 +249,44 @@ static void zeroes_only_what_is_dirty(void **state)
     tpi_large_free(object);
 }
 
+/* --- AddressSanitizer sees the heap --- */
+
+static void touch(void *at)
+{
+    *(volatile char *)at = 1;
+}
+
+static void expect_report(void *at)
+{
+    char said[16384];
+    int status;
+    help_run_dying(touch, at, said, sizeof said, &status);
+    assert_non_null(strstr(said, "AddressSanitizer: use-after-poison"));
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void free_memory_is_hidden(void **state)
+{
+    (void)state;
+    if (!pages_are_hidden)
+        skip();
+    void *small;
+    char *object = tpi_large_alloc(100000, 16, false);
+    touch(object + tpi_heap_where(object).bytes - 1);
+    expect_report(object + tpi_heap_where(object).bytes); /* free pages behind it */
+    assert_ptr_equal(tpi_large_resize(object, 50000), object);
+    expect_report(object + 90000);
+    tpi_large_free(object);
+    expect_report(object);
+    assert_int_equal(tpi_central_alloc(9, &small, 1), 1);
+    expect_report(small); /* lib/cache shows it when it hands it out */
+    tpi_central_free(&small, 1);
+    object = tpi_pages_alloc(1);
+    touch(object);
+    tpi_pages_free(object);
+    expect_report(object);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, everything_is_given_back)
@@ -255,6 +300,7 @@ int main(void)
         CASE(alignments_up_to_and_beyond_an_arena),
         CASE(refuses_what_no_address_space_holds),
         CASE(growth_is_announced),
+        CASE(free_memory_is_hidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

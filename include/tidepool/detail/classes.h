@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <tidepool/attrs.h>
+#include <tidepool/detail/local.h>
 
 TP_BEGIN_DECLS
 
@@ -59,7 +60,7 @@ TP_ALWAYS_INLINE unsigned tp_detail_class_of_address(const void *memory)
 {
     uintptr_t address = (uintptr_t)memory;
     const struct tp_detail_arena *arena;
-    arena = tp_detail_arenas[address >> TP_DETAIL_ARENA_SHIFT & (TP_DETAIL_ARENAS - 1)];
+    arena = tp_detail_arena_table()[address >> TP_DETAIL_ARENA_SHIFT & (TP_DETAIL_ARENAS - 1)];
     if (TP_UNLIKELY(arena == (const struct tp_detail_arena *)0))
         return 0;
     return arena->page_class[address >> TP_DETAIL_PAGE_SHIFT & (TP_DETAIL_ARENA_PAGES - 1)];

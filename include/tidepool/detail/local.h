@@ -4,7 +4,7 @@
    A thread has a table of these records, one per cache (a pool, or a size class of the heap), 64
    bytes each, all zero at first. Zero means closed: a get needs level > floor and a put needs
    level < ceiling, so a record of zeroes sends both to the slow path. A thread that is not
-   attached, or is exiting, points at tp_detail_closed, a table that is zero for ever.
+   attached, or is exiting, points at a table that is zero for ever.
 
    docs/design/rseq.md is the protocol. */
 #ifndef TIDEPOOL_DETAIL_LOCAL_H
@@ -17,7 +17,7 @@
 TP_BEGIN_DECLS
 
 struct tp_detail_local {
-    uint64_t word;           /* bits 0-15: level, idle objects in objects[]; above: gets so far */
+    uint64_t word;           /* bits 0-15: level, idle objects in objects[]; above: hits so far */
     uint16_t floor;          /* a get needs more than this; 0xffff: closed */
     uint16_t ceiling;        /* an inlined put needs less than this; 0: closed */
     uint16_t ceiling_called; /* the same for the library's own sequences */

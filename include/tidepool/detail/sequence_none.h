@@ -3,6 +3,14 @@
 #ifndef TIDEPOOL_DETAIL_SEQUENCE_NONE_H
 #define TIDEPOOL_DETAIL_SEQUENCE_NONE_H
 
+struct tp_detail_arena;
+extern TP_API struct tp_detail_arena *tp_detail_arenas[];
+
+TP_ALWAYS_INLINE struct tp_detail_arena **tp_detail_arena_table(void)
+{
+    return tp_detail_arenas;
+}
+
 TP_ALWAYS_INLINE uint32_t tp_detail_constant(const uint32_t *word)
 {
     return *word;

@@ -16,20 +16,24 @@
 #ifndef TIDEPOOL_DETAIL_SEQUENCE_X86_64_H
 #define TIDEPOOL_DETAIL_SEQUENCE_X86_64_H
 
+struct tp_detail_arena;
+
 /* Tests compile a delay in here, between compare and commit; it must leave the flags alone. */
 #ifndef TP_DETAIL_SEQUENCE_DELAY
 #define TP_DETAIL_SEQUENCE_DELAY ""
 #endif
 
-/* The descriptor (struct rseq_cs), and the abort target behind its signature; 5 is the start. */
+/* The descriptor (struct rseq_cs), and the abort target behind its signature; 5 is the start. The
+   sections join the group of the function ("?"): where a linker keeps one of many equal inline
+   functions, it keeps one of these too. */
 #define TP_DETAIL_SEQUENCE_BEGIN                                                                   \
-    ".pushsection tp_detail_cs, \"aw\", @progbits\n\t"                                             \
+    ".pushsection tp_detail_cs, \"aw?\", @progbits\n\t"                                            \
     ".balign 32\n"                                                                                 \
     "1:\n\t"                                                                                       \
     ".long 0, 0\n\t"                                                                               \
     ".quad 2f, 3f - 2f, 4f\n\t"                                                                    \
     ".popsection\n\t"                                                                              \
-    ".pushsection .text.tp_detail_abort, \"ax\", @progbits\n\t"                                    \
+    ".pushsection .text.tp_detail_abort, \"ax?\", @progbits\n\t"                                   \
     ".byte 0x0f, 0xb9, 0x3d\n\t"                                                                   \
     ".long 0x53053053\n"                                                                           \
     "4:\n\t"                                                                                       \
@@ -42,6 +46,15 @@
 
 #define TP_DETAIL_SEQUENCE_END "3:\n\t"
 
+/* Through the offset table: an address in the code would make the linker copy all of the table, 32
+   MiB, into the program (a copy relocation). Constant, so loaded once. */
+TP_ALWAYS_INLINE struct tp_detail_arena **tp_detail_arena_table(void)
+{
+    struct tp_detail_arena **table;
+    __asm__("movq tp_detail_arenas@GOTPCREL(%%rip), %0" : "=r"(table));
+    return table;
+}
+
 /* A 32-bit word that never changes while its address is good, as a function of the address alone:
    so the compiler may load it once, where the sequences' memory clobber would make it load
    again. */
@@ -52,6 +65,8 @@ TP_ALWAYS_INLINE uint32_t tp_detail_constant(const uint32_t *word)
     return value;
 }
 
+/* The record's offsets in the sequences: word 0, floor 8, ceiling 10, objects 16 (lib/cache/local.h
+   asserts them). One base register for all: addresses are then formed at no cost. */
 TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object)
 {
     bool hit;
@@ -59,19 +74,19 @@ TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object
     void **objects;
     __asm__ __inline__ __volatile__(
         TP_DETAIL_SEQUENCE_BEGIN
-        "movq %[local_word], %[word]\n\t"
+        "movq (%[local]), %[word]\n\t"
         "movzwl %w[word], %k[level]\n\t"
-        "cmpw %[floor], %w[word]\n\t"
+        "cmpw 8(%[local]), %w[word]\n\t" /* the floor */
         "jbe 3f\n\t"
-        "movq %[local_objects], %[objects]\n\t"
+        "movq 16(%[local]), %[objects]\n\t"
         "movq -8(%[objects],%[level],8), %[objects]\n\t"
         TP_DETAIL_SEQUENCE_DELAY
         "leaq 0xffff(%[word]), %[word]\n\t" /* one get more, one level less */
-        "movq %[word], %[local_word]\n"
+        "movq %[word], (%[local])\n"
         TP_DETAIL_SEQUENCE_END
         : "=@cca"(hit), [word] "=&r"(word), [level] "=&r"(level), [objects] "=&r"(objects),
-          [local_word] "+m"(local->word), [cs] "=m"(*tp_detail_self.rseq_cs)
-        : [floor] "m"(local->floor), [local_objects] "m"(local->objects)
+          [cs] "=m"(*tp_detail_self.rseq_cs)
+        : [local] "r"(local)
         : "memory");
     if (hit && objects == (void **)0)
         __builtin_unreachable(); /* NULL is never put; so a put of what was got need not ask */
@@ -79,9 +94,8 @@ TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object
     return hit;
 }
 
-/* `ceiling` is the record's ceiling for inlined puts or for the library's own. NULL: slow exit. */
-TP_ALWAYS_INLINE bool tp_detail_put_below(struct tp_detail_local *local, const uint16_t *ceiling,
-                                          void *object)
+/* NULL: slow exit. */
+TP_ALWAYS_INLINE bool tp_detail_put(struct tp_detail_local *local, void *object)
 {
     bool done;
     uint64_t word, level;
@@ -90,26 +104,21 @@ TP_ALWAYS_INLINE bool tp_detail_put_below(struct tp_detail_local *local, const u
         return false;
     __asm__ __inline__ __volatile__(
         TP_DETAIL_SEQUENCE_BEGIN
-        "movq %[local_word], %[word]\n\t"
+        "movq (%[local]), %[word]\n\t"
         "movzwl %w[word], %k[level]\n\t"
-        "cmpw %[ceiling], %w[word]\n\t"
+        "cmpw 10(%[local]), %w[word]\n\t" /* the ceiling */
         "jae 3f\n\t"
-        "movq %[local_objects], %[objects]\n\t"
+        "movq 16(%[local]), %[objects]\n\t"
         "movq %[object], (%[objects],%[level],8)\n\t"
         TP_DETAIL_SEQUENCE_DELAY
         "leaq 1(%[word]), %[word]\n\t"
-        "movq %[word], %[local_word]\n"
+        "movq %[word], (%[local])\n"
         TP_DETAIL_SEQUENCE_END
         : "=@ccc"(done), [word] "=&r"(word), [level] "=&r"(level), [objects] "=&r"(objects),
-          [local_word] "+m"(local->word), [cs] "=m"(*tp_detail_self.rseq_cs)
-        : [ceiling] "m"(*ceiling), [local_objects] "m"(local->objects), [object] "r"(object)
+          [cs] "=m"(*tp_detail_self.rseq_cs)
+        : [local] "r"(local), [object] "r"(object)
         : "memory");
     return done;
-}
-
-TP_ALWAYS_INLINE bool tp_detail_put(struct tp_detail_local *local, void *object)
-{
-    return tp_detail_put_below(local, &local->ceiling, object);
 }
 
 TP_BEGIN_DECLS
@@ -117,9 +126,11 @@ TP_BEGIN_DECLS
 extern const char __start_tp_detail_cs[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_tp_detail_cs[] __attribute__((weak, visibility("hidden")));
 
-/* One in each shared object (or program) whose code holds sequences; dlclose runs it. */
-__attribute__((weak, visibility("hidden"), destructor)) void tp_detail_unload_self(void);
-__attribute__((weak, visibility("hidden"), destructor)) void tp_detail_unload_self(void)
+/* One in each shared object (or program) whose code holds sequences. dlclose runs it, by its
+   priority after all other code of the object: C++ destructors and exit handlers may still get and
+   put. */
+__attribute__((weak, visibility("hidden"), destructor(101))) void tp_detail_unload_self(void);
+__attribute__((weak, visibility("hidden"), destructor(101))) void tp_detail_unload_self(void)
 {
     tp_detail_unload(__start_tp_detail_cs, __stop_tp_detail_cs);
 }
