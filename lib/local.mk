@@ -21,6 +21,7 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/cache/cache.h \
 	lib/cache/close.c \
 	lib/cache/close.h \
+	lib/cache/guard.h \
 	lib/cache/local.h \
 	lib/cache/magazine.c \
 	lib/cache/magazine.h \
@@ -58,7 +59,8 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/pool/wait.c \
 	lib/runtime/options.c \
 	lib/runtime/options.h \
-	lib/runtime/runtime.c
+	lib/runtime/runtime.c \
+	lib/runtime/symbols.c
 
 # current:revision:age, libtool's rule: an interface that was added to raises current and age, one
 # that was changed or removed raises current and zeroes age, anything else raises revision.

@@ -38,17 +38,13 @@
 #endif
 
 /* An allocator's deallocator, for the analyser only: in optimised builds an object that comes from
-   a pool is not fresh memory, and a compiler told otherwise may delete stores into it.
-   TP_INLINE_FREED_BY begins the definition of such a function in a header: gcc's attribute makes it
-   noinline, so that there it is not declared inline. */
+   a pool is not fresh memory, and a compiler told otherwise may delete stores into it. TP_CALLS: the
+   functions that carry it are then declared, not inlined, since gcc looks into what it can see. */
 #if defined(TP_CHECKED) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define TP_CALLS 1
 #define TP_FREED_BY(function, argument) __attribute__((malloc(function, argument)))
-#define TP_INLINE_FREED_BY(function, argument)                                                     \
-    __attribute__((malloc(function, argument), warn_unused_result, unused)) static
 #else
 #define TP_FREED_BY(function, argument)
-#define TP_INLINE_FREED_BY(function, argument)                                                     \
-    __attribute__((warn_unused_result, unused)) static inline
 #endif
 
 #endif

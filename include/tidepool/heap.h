@@ -25,15 +25,22 @@ TP_API void tp_detail_heap_free(void *memory);
 
 /* Gives memory back. It must come from this heap and be in use; a pool's object belongs to its
    pool. NULL is ignored. Keeps errno. */
+#ifdef TP_CALLS
+TP_API void tp_heap_free(void *memory);
+#else
 static inline void tp_heap_free(void *memory)
 {
     uint32_t offset = tp_detail_class_of_address(memory) * TP_DETAIL_LOCAL_BYTES;
     if (TP_UNLIKELY(!tp_detail_put(tp_detail_local_at(offset), memory)))
         tp_detail_heap_free(memory);
 }
+#endif
 
 /* `size` bytes (0 counts as 1), the caller's until tp_heap_free. NULL and errno ENOMEM. */
-TP_INLINE_FREED_BY(tp_heap_free, 1) TP_ALLOC_SIZE(1) void *tp_heap_alloc(size_t size)
+#ifdef TP_CALLS
+TP_API TP_NODISCARD TP_ALLOC_SIZE(1) TP_FREED_BY(tp_heap_free, 1) void *tp_heap_alloc(size_t size);
+#else
+TP_NODISCARD TP_ALLOC_SIZE(1) static inline void *tp_heap_alloc(size_t size)
 {
     void *memory;
     uint32_t offset = tp_detail_class_of_size(size) * TP_DETAIL_LOCAL_BYTES;
@@ -41,6 +48,7 @@ TP_INLINE_FREED_BY(tp_heap_free, 1) TP_ALLOC_SIZE(1) void *tp_heap_alloc(size_t 
         return tp_detail_heap_alloc(size);
     return memory;
 }
+#endif
 
 /* n * size bytes of zeroes. NULL and errno ENOMEM, or EOVERFLOW where the product overflows. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(1, 2) TP_FREED_BY(tp_heap_free, 1)

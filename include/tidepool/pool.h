@@ -116,23 +116,31 @@ TP_ALWAYS_INLINE struct tp_detail_local *tp_detail_pool_local(const tp_pool *poo
 
 /* Takes an object back. It must have come from this pool. NULL is ignored. Keeps errno.
    keep, where the pool has it, runs first, then reset, on this thread. */
+#ifdef TP_CALLS
+TP_API void tp_pool_put(tp_pool *pool, void *object);
+#else
 static inline void tp_pool_put(tp_pool *pool, void *object)
 {
     if (TP_UNLIKELY(!tp_detail_put(tp_detail_pool_local(pool), object)))
         tp_detail_pool_put(pool, object);
 }
+#endif
 
 /* Hands out an idle object as it was put (it is not zeroed), or a new one: made by the pool's make,
    or memory of `size` bytes with undefined contents on which construct was run.
    The caller owns it until tp_pool_put. NULL and errno: ENOMEM, EAGAIN at live_max, or the error
    that construct returned. */
-TP_INLINE_FREED_BY(tp_pool_put, 2) void *tp_pool_get(tp_pool *pool)
+#ifdef TP_CALLS
+TP_API TP_NODISCARD TP_FREED_BY(tp_pool_put, 2) void *tp_pool_get(tp_pool *pool);
+#else
+TP_NODISCARD static inline void *tp_pool_get(tp_pool *pool)
 {
     void *object;
     if (TP_UNLIKELY(!tp_detail_get(tp_detail_pool_local(pool), &object)))
         return tp_detail_pool_get(pool);
     return object;
 }
+#endif
 
 /* A static pool that creates itself at its first get. */
 struct tp_detail_pool_static {
@@ -181,7 +189,7 @@ TP_API void tp_detail_pool_static_unload(struct tp_detail_pool_static *self);
         if (TP_UNLIKELY(!tp_detail_put(tp_detail_static_local(&NAME##_pool_static), object)))      \
             tp_detail_pool_static_put(&NAME##_pool_static, object);                                \
     }                                                                                              \
-    TP_INLINE_FREED_BY(NAME##_put, 1) TYPE *NAME##_get(void)                                       \
+    TP_NODISCARD __attribute__((unused)) static inline TYPE *NAME##_get(void)                      \
     {                                                                                              \
         void *object;                                                                              \
         if (TP_UNLIKELY(!tp_detail_get(tp_detail_static_local(&NAME##_pool_static), &object)))     \

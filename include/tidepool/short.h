@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Short names for applications, all inlined: they leave no symbol. */
+/* Short names for applications, all inlined: they leave no symbol. (Where the analyser wants calls,
+   TP_CALLS, two are other names of the library's own symbols.) */
 #ifndef TIDEPOOL_SHORT_H
 #define TIDEPOOL_SHORT_H
 
@@ -16,15 +17,20 @@ static inline void pool_destroy(tp_pool *pool)
     tp_pool_destroy(pool);
 }
 
+#ifdef TP_CALLS
+void pool_put(tp_pool *pool, void *object) __asm__("tp_pool_put");
+TP_NODISCARD TP_FREED_BY(pool_put, 2) void *pool_get(tp_pool *pool) __asm__("tp_pool_get");
+#else
 static inline void pool_put(tp_pool *pool, void *object)
 {
     tp_pool_put(pool, object);
 }
 
-TP_INLINE_FREED_BY(pool_put, 2) void *pool_get(tp_pool *pool)
+TP_NODISCARD static inline void *pool_get(tp_pool *pool)
 {
     return tp_pool_get(pool);
 }
+#endif
 
 TP_NODISCARD static inline void *pool_get_wait(tp_pool *pool, int64_t timeout_ns)
 {

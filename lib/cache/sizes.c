@@ -7,6 +7,7 @@
    whole magazines through the depot.
 
    A miss takes half a magazine's worth of objects from the class's spans at once. */
+#include "cache/guard.h"
 #include "cache/local.h"
 
 static struct tpi_cache classes[TP_DETAIL_CLASSES];
@@ -63,8 +64,10 @@ static void *class_alloc(unsigned size_class)
     void *object = tpi_cache_get(cache);
     if (object == NULL)
         object = class_refill(cache);
-    if (object != NULL)
+    if (object != NULL) {
         tpi_track_show(object, cache->bytes);
+        tpi_guard_set(object, cache->bytes, TPI_GUARD_OUT);
+    }
     return object;
 }
 
@@ -80,11 +83,17 @@ static void *large_alloc(size_t size, size_t align, bool zeroed)
     return object;
 }
 
+/* What the heap calls small. */
+static bool is_small(size_t size)
+{
+    return size <= TP_HEAP_SMALL_MAX - TPI_GUARD_BYTES;
+}
+
 void *tp_detail_heap_alloc(size_t size)
 {
-    if (size > TP_HEAP_SMALL_MAX)
-        return large_alloc(size, TPI_PAGE_BYTES, false);
-    return class_alloc(tp_detail_class_of_size(size));
+    if (!is_small(size))
+        return large_alloc(tpi_max(size, TP_HEAP_SMALL_MAX + 1), TPI_PAGE_BYTES, false);
+    return class_alloc(tp_detail_class_of_size(size + TPI_GUARD_BYTES));
 }
 
 /* Only what proves that it is the start of an allocated object of ours may go further. */
@@ -104,6 +113,8 @@ static void class_free(unsigned size_class, void *memory)
     struct tpi_cache *cache = &classes[size_class];
     if (tpi_checked)
         check_free(memory);
+    tpi_guard_check(memory, cache->bytes);
+    tpi_guard_set(memory, cache->bytes, TPI_GUARD_IDLE);
     tpi_track_hide(memory, cache->bytes);
     if (tpi_cache_put(cache, memory))
         return;
@@ -120,9 +131,8 @@ void tp_detail_heap_free(void *memory)
     if (size_class != 0) {
         class_free(size_class, memory);
     } else {
-        check_free(memory);
+        tpi_large_free(memory); /* aborts where it is not one */
         tpi_count(&large_frees, 1);
-        tpi_large_free(memory);
     }
     errno = saved;
 }
@@ -133,12 +143,13 @@ void tpi_sizes_free_now(void **objects, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct tpi_where where = tpi_heap_where(objects[i]);
         if (where.size_class != 0) {
+            tpi_guard_check(objects[i], where.bytes);
+            tpi_guard_set(objects[i], where.bytes, TPI_GUARD_IDLE);
             tpi_track_hide(objects[i], where.bytes);
             objects[small++] = objects[i];
         } else {
-            check_free(objects[i]);
-            tpi_count(&large_frees, 1);
             tpi_large_free(objects[i]);
+            tpi_count(&large_frees, 1);
         }
     }
     tpi_count(&class_drops, small);
@@ -152,8 +163,8 @@ void *tp_heap_alloc_zeroed(size_t n, size_t size)
         errno = EOVERFLOW;
         return NULL;
     }
-    if (bytes > TP_HEAP_SMALL_MAX)
-        return large_alloc(bytes, TPI_PAGE_BYTES, true);
+    if (!is_small(bytes))
+        return large_alloc(tpi_max(bytes, TP_HEAP_SMALL_MAX + 1), TPI_PAGE_BYTES, true);
     void *memory = tp_heap_alloc(bytes);
     if (memory != NULL)
         memset(memory, 0, bytes);
@@ -180,9 +191,9 @@ void *tp_heap_alloc_aligned(size_t align, size_t size)
     }
     if (align <= 16)
         return tp_heap_alloc(size);
-    unsigned size_class = class_aligned(align, size);
+    unsigned size_class = is_small(size) ? class_aligned(align, size + TPI_GUARD_BYTES) : 0;
     if (size_class != 0)
-        return tp_heap_alloc(tp_detail_class_bytes(size_class));
+        return tp_heap_alloc(tp_detail_class_bytes(size_class) - TPI_GUARD_BYTES);
     if (size <= TP_HEAP_SMALL_MAX)
         size = TP_HEAP_SMALL_MAX + 1; /* alignment beyond a page: pages of its own */
     return large_alloc(size, tpi_max(align, (size_t)TPI_PAGE_BYTES), false);
@@ -203,10 +214,10 @@ void *tp_heap_realloc(void *memory, size_t size)
 {
     if (memory == NULL)
         return tp_heap_alloc(size);
-    if (tpi_checked)
-        check_free(memory);
     size_t usable = tp_heap_usable_size(memory);
     tpi_check(usable != 0, "realloc of %p: not an object of this heap", memory);
+    if (usable <= TP_HEAP_SMALL_MAX)
+        tpi_guard_check(memory, usable + TPI_GUARD_BYTES);
     if (usable > TP_HEAP_SMALL_MAX && size > TP_HEAP_SMALL_MAX) {
         void *to = tpi_large_resize(memory, size);
         if (to == NULL)
@@ -225,7 +236,7 @@ size_t tp_heap_usable_size(const void *memory)
         return 0;
     unsigned size_class = tp_detail_class_of_address(memory);
     if (size_class != 0)
-        return tp_detail_class_bytes(size_class);
+        return tp_detail_class_bytes(size_class) - TPI_GUARD_BYTES;
     return tpi_heap_where(memory).bytes;
 }
 
@@ -233,9 +244,9 @@ size_t tp_heap_good_size(size_t size)
 {
     if (size > SIZE_MAX - TPI_PAGE_BYTES)
         return size;
-    if (size > TP_HEAP_SMALL_MAX)
-        return tpi_align_up(size, TPI_PAGE_BYTES);
-    return tp_detail_class_bytes(tp_detail_class_of_size(size));
+    if (!is_small(size))
+        return tpi_align_up(tpi_max(size, TP_HEAP_SMALL_MAX + 1), TPI_PAGE_BYTES);
+    return tp_detail_class_bytes(tp_detail_class_of_size(size + TPI_GUARD_BYTES)) - TPI_GUARD_BYTES;
 }
 
 void tp_heap_stats_read(tp_heap_stats *stats)

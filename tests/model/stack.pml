@@ -88,7 +88,7 @@ inline pop(number)
 
 proctype user()
 {
-    byte first, second, seen_top, seen_tag, below, round;
+    byte first, second, seen_top, seen_tag, round;
     do
     :: round == ROUNDS -> break
     :: round < ROUNDS ->
