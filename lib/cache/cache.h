@@ -140,6 +140,8 @@ void tpi_sequences_set(enum tpi_sequences mode); /* before the second thread */
 void tpi_sequences_fence(void); /* every sequence begun before has ended or starts again */
 bool tpi_sequences_on(void);
 void tpi_cached_bytes_max_set(uint64_t bytes);   /* all caches together; 0: none */
+/* Bytes of the heap's spans that hold magazines, in use or not: they are not what users keep. */
+uint64_t tpi_cache_span_bytes(void);
 uint64_t tpi_cache_metadata(void);               /* bytes of magazines and thread records */
 void tpi_magazines_release(void);                /* gives whole chunks of free ones back */
 

@@ -20,6 +20,7 @@ static uint8_t chunk_size[TPI_CHUNKS_MAX];      /* stock_lock; its magazines' si
 static uint32_t chunk_next[TPI_CHUNKS_MAX];     /* stock_lock; links of the idle lists */
 static uint32_t chunks_idle[TPI_MAGAZINE_SIZES]; /* stock_lock; lists of released chunks */
 static uint32_t chunks_idle_count;              /* stock_lock */
+static uint64_t span_bytes;                     /* atomic; of all chunks */
 static struct {
     struct tpi_stack stack TPI_ALIGNED(TPI_CACHE_LINE);
 } free_magazines[TPI_MAGAZINE_SIZES];
@@ -130,6 +131,7 @@ static uint32_t chunk_make(unsigned size)
     if (memory == NULL)
         return 0;
     tpi_magazine_chunks[++chunks_made] = memory;
+    tpi_count(&span_bytes, TPI_CHUNK_GRANULES * TPI_GRANULE);
     chunk_size[chunks_made] = (uint8_t)size;
     return chunks_made;
 }
@@ -209,12 +211,9 @@ uint64_t tpi_magazine_bytes(void)
     return chunks * TPI_CHUNK_GRANULES * TPI_GRANULE;
 }
 
-uint64_t tpi_magazine_span_bytes(void)
+uint64_t tpi_cache_span_bytes(void)
 {
-    tpi_lock(&stock_lock);
-    uint64_t chunks = chunks_made;
-    tpi_unlock(&stock_lock);
-    return chunks * TPI_CHUNK_GRANULES * TPI_GRANULE;
+    return tpi_load_relaxed_64(&span_bytes);
 }
 
 void tpi_magazine_fork_prepare(void)

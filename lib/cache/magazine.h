@@ -56,7 +56,6 @@ uint32_t tpi_stack_take_all(struct tpi_stack *stack);
 void tpi_stack_put_all(struct tpi_stack *stack, uint32_t chain);
 
 uint64_t tpi_magazine_bytes(void); /* of chunks in use */
-uint64_t tpi_magazine_span_bytes(void); /* of the heap's spans that are chunks, in use or not */
 
 void tpi_magazine_fork_prepare(void);
 void tpi_magazine_fork_parent(void);

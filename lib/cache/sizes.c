@@ -255,7 +255,7 @@ void tp_heap_stats_read(tp_heap_stats *stats)
     struct tpi_cache_counts counts;
     tpi_heap_totals(&totals);
     *stats = (tp_heap_stats){.reserved = totals.reserved,
-                             .in_use = totals.in_use - tpi_magazine_span_bytes(),
+                             .in_use = totals.in_use - tpi_cache_span_bytes(),
                              .idle = totals.idle,
                              .released = totals.released,
                              .metadata = totals.metadata + tpi_cache_metadata(),

@@ -19,6 +19,14 @@ static uint64_t limit = INT64_MAX;                   /* atomic */
 static uint64_t live_after_cycle;                    /* atomic */
 static uint64_t last_cycle_ns;                       /* atomic */
 
+/* Bytes in use for users' objects, those that idle in caches too. Approximate while the heap grows. */
+static uint64_t live_now(void)
+{
+    uint64_t in_use = tpi_heap_in_use();
+    uint64_t own = tpi_cache_span_bytes();
+    return in_use > own ? in_use - own : 0;
+}
+
 static uint64_t trigger_for(uint64_t live, int percent)
 {
     uint64_t growth;
@@ -78,13 +86,13 @@ void tpi_pacer_grown(void)
         tpi_service_heap_is_large();
     if (tpi_unlikely(resident > most))
         over_limit(resident, most);
-    if (tpi_unlikely(tpi_heap_in_use() >= tpi_load_relaxed_64(&trigger)))
+    if (tpi_unlikely(live_now() >= tpi_load_relaxed_64(&trigger)))
         tpi_service_cycle_due();
 }
 
 size_t tpi_pacer_cycle_ended(bool pressure)
 {
-    uint64_t live = tpi_heap_in_use();
+    uint64_t live = live_now();
     tpi_lock(&pacer_lock);
     uint64_t next = trigger_for(live, percent_now);
     tpi_store_relaxed_64(&live_after_cycle, live);

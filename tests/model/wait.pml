@@ -2,76 +2,68 @@
 /* Waiting at live_max: nobody sleeps for ever while there is something to be had.
 
    Here                       in lib/
-   get_wait, try, sleep       pool/wait.c: tp_pool_get_wait, wait_locked, try, waiting_change
+   get_wait                   pool/wait.c: tp_pool_get_wait (behind its tp_pool_get), wait_locked, try
    hand_over, wake_one        pool/wait.c: tpi_wait_hand_over, tpi_wait_wake_one
-   put                        pool/traffic.c: put_idle, over cache/traffic.c: tpi_cache_put_many
-   get                        pool/traffic.c: tpi_pool_get, get_at_bound, over cache/traffic.c:
-                              get_locked
-   get_shared                 cache/traffic.c: tpi_cache_get_shared
+   put                        pool/traffic.c: put_idle; cache/traffic.c: tpi_cache_put_many
+   get                        pool/traffic.c: tpi_pool_get, get_at_bound; cache/traffic.c: get_locked
+   get_shared, steal          cache/traffic.c: tpi_cache_get_shared, spare_move
    make, drop                 pool/object.c: live_reserve, live_release
    take                       cache/rotate.c: tpi_cache_take
-   service                    a cycle (rotate_depot, then the drop of what was doomed), pool/stock.c's
-                              reserve, pool/pool.c's tp_pool_destroy
+   cycle, reserve, destroy    cache/rotate.c: rotate_depot, rotate_local, and the drop of what was
+                              doomed; pool/stock.c: tp_pool_reserve; pool/pool.c: tp_pool_destroy
 
-   Objects have no names here, only numbers of them: in a thread's record (`kept`), in magazines of
-   the depot (`depot[n]`: how many magazines hold n), in use (`held`), doomed, or in somebody's hand.
-   That an object is in one place is taking.pml's business, and so are sequences and the fence: a
-   thread's inlined put is one step here, possible while its limits are open.
+   Objects have no names here, only numbers: in a thread's record (kept), in the depots (depot[n]: how
+   many magazines hold n), in use (held), doomed. That each is in one place is taking.pml's business,
+   and so are sequences and the fence: a thread's inlined put is one step here, possible while its
+   limits are open. Both depots are one: a waiter looks in both.
 
    Invariants, when nobody can go on:
-   1. No waiter sleeps while an object is idle or live < live_max. (One that sleeps while all
-      objects are in use by threads that do nothing more is right to.)
+   1. No waiter sleeps while an object is idle or live < live_max. (It may, when all objects are in
+      use by threads that do nothing any more.)
    2. After destroy no waiter sleeps, and nothing idle is left behind.
    3. No deadlock (spin's invalid end states).
-   And always: live <= live_max; objects are conserved.
+   4. live is the number of objects that exist.
 
-   Left out: timeouts that pass while an object comes are in (a waiter may stop waiting at any time),
-   the clock is not; make that fails; callbacks; memory order (each wake and raise has a full fence
-   between its store and its load: docs/MEMORY_ORDER.md).
+   Left out: the clock (thread 0 may give up waiting at any time, woken or not), make that fails,
+   callbacks, memory order (a raise and a drop each have a full fence between store and load:
+   docs/MEMORY_ORDER.md).
 
    Broken: BROKEN_BIT_OUTSIDE_LOCK (a put looks at WAITING before it locks its record),
    BROKEN_TAKE_FIRST (a waiter takes, then sets WAITING), BROKEN_WAKE_FIRST (a drop wakes before it
-   gives live back), BROKEN_ONE_LOOK (no second look after the lock was left for make),
+   gives live back), BROKEN_ONE_LOOK (no second look at the depots after the lock was left for make),
    BROKEN_WHOLE_MAGAZINE (a get loads a whole magazine although somebody waits), BROKEN_IN_HAND
-   (get_shared and a cycle keep a magazine in hand while waiters look), BROKEN_RESERVE (reserve
-   wakes nobody), BROKEN_DESTROY_LOOK (no look at DESTROYED right before the sleep),
-   BROKEN_HAND_OVER (an object is handed over in a destroyed pool). */
+   (get_shared and cycles have a magazine in hand while a waiter looks), BROKEN_RESERVE (reserve wakes
+   nobody), BROKEN_DESTROY_LOOK (no look at DESTROYED right before the sleep), BROKEN_HAND_OVER
+   (handed over in a destroyed pool). */
 
-#ifndef THREADS
-#define THREADS 3
-#endif
 #ifndef OPERATIONS
 #define OPERATIONS 2
 #endif
+#ifndef SERVICES
+#define SERVICES 2 /* cycles, reserves, destroys */
+#endif
+#define THREADS  3
 #define LIVE_MAX 2
-#define NOBODY   255
 
 byte live;
-byte held[THREADS];      /* objects in use by a thread */
-byte kept[THREADS];      /* idle in a thread's record */
-bool open[THREADS];      /* its limits */
-byte depot[LIVE_MAX + 1]; /* how many magazines hold n objects; 0: not used */
+byte held[THREADS];       /* objects in use by a thread */
+byte kept[THREADS];       /* idle in a thread's record */
+bool open[THREADS];       /* its limits */
+byte depot[LIVE_MAX + 1]; /* magazines with n objects */
 byte doomed;
-byte in_hand;            /* idle, but where nobody finds them */
 bool waiting_bit, destroyed;
-byte waiting;            /* wait_lock */
-byte getting;            /* gets under way, which may not be beside a destroy */
+byte waiting;             /* changes under wait_lock */
+byte getting;             /* gets and reserves under way: destroy may not be beside them */
 bool asleep[THREADS];
-byte left = THREADS + 1; /* processes that still do something */
-
 bool wait_lock, closer_lock, record_lock[THREADS];
 
-#define lock(l)   atomic { !l -> l = true }
-#define unlock(l) l = false
+#define IDLE       (kept[0] + kept[1] + kept[2] + depot[1] + 2 * depot[2] + doomed)
+#define HELD       (held[0] + held[1] + held[2])
+#define ANY_ASLEEP (asleep[0] || asleep[1] || asleep[2])
+#define CLOSED     (waiting_bit || destroyed)
 
-#if THREADS == 3
-#define SUM(a) (a[0] + a[1] + a[2])
-#else
-#define SUM(a) (a[0] + a[1])
-#endif
-#define IN_DEPOT (depot[1] + 2 * depot[2])
-
-/* ---- conditions ---- */
+#define LOCK(l)   atomic { !l -> l = true }
+#define UNLOCK(l) l = false
 
 inline signal()
 {
@@ -79,12 +71,8 @@ inline signal()
         if
         :: asleep[0] -> asleep[0] = false
         :: asleep[1] -> asleep[1] = false
-#if THREADS == 3
         :: asleep[2] -> asleep[2] = false
-        :: !asleep[0] && !asleep[1] && !asleep[2]
-#else
-        :: !asleep[0] && !asleep[1]
-#endif
+        :: !ANY_ASLEEP
         fi
     }
 }
@@ -94,58 +82,380 @@ inline wake_one()
     if
     :: waiting == 0
     :: waiting != 0 ->
-        lock(wait_lock);
+        LOCK(wait_lock);
         signal();
-        unlock(wait_lock)
+        UNLOCK(wait_lock)
     fi
 }
 
-/* ---- objects ---- */
-
-/* done: one was made and is in use by the caller. */
-inline make()
+/* done: one more exists, and is the caller's. */
+inline make(count)
 {
     atomic {
         if
-        :: live < LIVE_MAX -> live++; done = true
+        :: live < LIVE_MAX -> live++; count++; done = true
         :: else -> done = false
         fi
     }
 }
 
-/* The last of an object that is in nobody's count any more. */
-inline drop()
+inline drop(count)
 {
 #ifdef BROKEN_WAKE_FIRST
     wake_one();
-    live--
+    atomic { live--; count-- }
 #else
-    live--;
+    atomic { live--; count-- }
     wake_one()
 #endif
 }
 
-/* done: one from the depot. */
+/* The critical section that keeps magazines out of everybody's hands while somebody looks. */
+#ifdef BROKEN_IN_HAND
+#define HANDS_BEGIN skip
+#define HANDS_END   skip
+#else
+#define HANDS_BEGIN LOCK(closer_lock)
+#define HANDS_END   UNLOCK(closer_lock)
+#endif
+
+/* done: one from the depots. */
 inline get_shared()
 {
-#ifndef BROKEN_IN_HAND
-    lock(closer_lock);
-#endif
+    HANDS_BEGIN;
     atomic {
         if
-        :: depot[1] > 0 -> depot[1]--; done = true
-        :: depot[2] > 0 -> depot[2]--; done = true; in_hand++
+        :: depot[1] > 0 -> depot[1]--; held[t]++; done = true
+        :: depot[2] > 0 -> depot[2]--; held[t]++; done = true; rest = 1
+        :: depot[1] == 0 && depot[2] == 0 -> done = false
+        fi
+    }
+    if
+    :: rest == 1 -> atomic { depot[1]++; rest = 0 } /* the magazine goes back */
+    :: rest == 0
+    fi;
+    HANDS_END
+}
+
+/* A record's objects to the depot. */
+inline take_record(u)
+{
+    LOCK(record_lock[u]);
+    atomic {
+        open[u] = false;
+        depot[kept[u]]++;
+        depot[0] = 0;
+        kept[u] = 0
+    }
+    UNLOCK(record_lock[u])
+}
+
+inline take()
+{
+    LOCK(closer_lock);
+    take_record(0);
+    take_record(1);
+    take_record(2);
+    UNLOCK(closer_lock)
+}
+
+/* Limits open at the end of a slow path, before the record is unlocked. */
+inline leave()
+{
+    atomic {
+        if
+        :: !CLOSED -> open[t] = true
+        :: CLOSED
+        fi
+    }
+    UNLOCK(record_lock[t])
+}
+
+/* ---- what threads do ---- */
+
+inline get()
+{
+    LOCK(record_lock[t]);
+    atomic {
+        open[t] = false;
+        if
+        :: kept[t] > 0 -> kept[t]--; held[t]++; done = true
+#ifndef BROKEN_WHOLE_MAGAZINE
+        :: kept[t] == 0 && waiting_bit -> done = false
+        :: kept[t] == 0 && !waiting_bit && depot[1] + depot[2] > 0 ->
+#else
+        :: kept[t] == 0 && depot[1] + depot[2] > 0 ->
+#endif
+            if
+            :: depot[1] > 0 -> depot[1]--; held[t]++
+            :: depot[2] > 0 -> depot[2]--; held[t]++; kept[t]++
+            fi;
+            done = true
         :: else -> done = false
         fi
     }
-    /* the magazine goes back, if there is something in it */
-    atomic {
+    leave();
+    if
+    :: done
+    :: !done -> make(held[t])
+    fi;
+    if
+    :: done
+    :: !done -> /* get_at_bound */
+        take();
+        get_shared();
         if
-        :: done && in_hand > 0 && pushes_back -> depot[1]++; in_hand--
-        :: else
+        :: done
+        :: !done -> make(held[t])
+        fi
+    fi;
+    atomic { getting--; done = false }
+}
+
+inline hand_over()
+{
+    LOCK(wait_lock);
+    atomic {
+#ifdef BROKEN_HAND_OVER
+        done = waiting != 0;
+#else
+        done = waiting != 0 && !destroyed;
+#endif
+        if
+        :: done -> held[t]--; depot[1]++
+        :: !done
         fi
     }
-#ifndef BROKEN_IN_HAND
-    unlock(closer_lock)
+    if
+    :: done -> signal()
+    :: !done
+    fi;
+    UNLOCK(wait_lock)
+}
+
+inline put()
+{
+    do
+    :: true ->
+#ifdef BROKEN_BIT_OUTSIDE_LOCK
+        done = !CLOSED;
+        LOCK(record_lock[t]);
+        open[t] = false;
+#else
+        LOCK(record_lock[t]);
+        atomic { open[t] = false; done = !CLOSED }
 #endif
+        atomic {
+            if
+            :: done -> held[t]--; kept[t]++
+            :: !done
+            fi
+        }
+        leave();
+        if
+        :: done -> break
+        :: !done && waiting_bit -> hand_over()
+        :: !done && !waiting_bit -> drop(held[t]); break
+        fi;
+        if
+        :: done -> break
+        :: !done && waiting != 0 -> drop(held[t]); break
+        :: !done && waiting == 0
+        fi
+    od;
+    done = false
+}
+
+inline waiting_change(by)
+{
+    waiting = waiting + by;
+    waiting_bit = (waiting != 0)
+}
+
+inline get_wait()
+{
+    LOCK(wait_lock);
+#ifdef BROKEN_TAKE_FIRST
+    take();
+    waiting_change(1);
+#else
+    waiting_change(1);
+    take();
+#endif
+    in_time = true;
+    do
+    :: destroyed -> break
+    :: !destroyed ->
+        get_shared();
+        if
+        :: done -> break
+        :: !done
+        fi;
+        UNLOCK(wait_lock);
+        make(held[t]);
+        LOCK(wait_lock);
+#ifndef BROKEN_ONE_LOOK
+        if
+        :: done
+        :: !done -> get_shared()
+        fi;
+#endif
+        if
+        :: done || !in_time -> break
+        :: !done && in_time && live < LIVE_MAX
+#ifndef BROKEN_DESTROY_LOOK
+        :: !done && in_time && live >= LIVE_MAX && destroyed -> break
+        :: !done && in_time && live >= LIVE_MAX && !destroyed ->
+#else
+        :: !done && in_time && live >= LIVE_MAX ->
+#endif
+            atomic { wait_lock = false; asleep[t] = true }
+end_asleep:
+            atomic {
+                if
+                :: !asleep[t]
+                :: t == 0 -> asleep[t] = false; in_time = false
+                fi
+            }
+            LOCK(wait_lock)
+        fi
+    od;
+    waiting_change(-1);
+    UNLOCK(wait_lock);
+    done = false;
+    in_time = false
+}
+
+proctype thread(byte t)
+{
+    bool done, in_time;
+    byte rest, operations;
+
+    do
+    :: operations == OPERATIONS -> break
+    :: operations < OPERATIONS ->
+        operations++;
+        if
+        :: atomic { held[t] > 0 && open[t] -> held[t]--; kept[t]++ } /* inlined */
+        :: atomic { kept[t] > 0 && open[t] -> kept[t]--; held[t]++ }
+        :: held[t] > 0 -> put()
+        :: held[t] > 0 -> drop(held[t]) /* keep said no */
+        :: atomic { !destroyed -> getting++ } get()
+        :: !destroyed -> get_wait()
+        :: take_record((t + 1) % THREADS) /* steal: all that a thread has, here */
+        :: break
+        fi
+    od
+}
+
+/* ---- cycles, reserve, destroy ---- */
+
+inline drop_doomed()
+{
+    do
+    :: doomed > 0 -> drop(doomed)
+    :: doomed == 0 -> break
+    od
+}
+
+/* With the depots' magazines in hand for a moment: some are doomed, some go back. */
+inline cycle()
+{
+    HANDS_BEGIN;
+    atomic { one = depot[1]; two = depot[2]; depot[1] = 0; depot[2] = 0 }
+    if
+    :: atomic { depot[1] = depot[1] + one; depot[2] = depot[2] + two; one = 0; two = 0 }
+    :: atomic { doomed = doomed + one + 2 * two; one = 0; two = 0 }
+    fi;
+    HANDS_END;
+    if
+    :: true
+    :: LOCK(record_lock[0]);
+        atomic { open[0] = false; doomed = doomed + kept[0]; kept[0] = 0 }
+        UNLOCK(record_lock[0])
+    fi;
+    drop_doomed()
+}
+
+inline reserve()
+{
+    make(one);
+    atomic {
+        depot[1] = depot[1] + one;
+        one = 0;
+        getting--
+    }
+#ifndef BROKEN_RESERVE
+    if
+    :: done -> wake_one()
+    :: !done
+    fi;
+#endif
+    done = false
+}
+
+inline doom_record(u)
+{
+    LOCK(record_lock[u]);
+    atomic { open[u] = false; doomed = doomed + kept[u]; kept[u] = 0 }
+    UNLOCK(record_lock[u])
+}
+
+inline destroy()
+{
+    LOCK(wait_lock);
+    atomic { asleep[0] = false; asleep[1] = false; asleep[2] = false }
+    UNLOCK(wait_lock);
+    LOCK(closer_lock);
+    doom_record(0);
+    doom_record(1);
+    doom_record(2);
+    UNLOCK(closer_lock);
+    LOCK(closer_lock);
+    atomic { doomed = doomed + depot[1] + 2 * depot[2]; depot[1] = 0; depot[2] = 0 }
+    UNLOCK(closer_lock);
+    drop_doomed()
+}
+
+proctype service()
+{
+    bool done;
+    byte one, two, services;
+
+    do
+    :: services == SERVICES -> break
+    :: services < SERVICES ->
+        services++;
+        if
+        :: cycle()
+        :: atomic { !destroyed -> getting++ } reserve()
+        :: atomic { !destroyed && getting == 0 -> destroyed = true } destroy()
+        :: break
+        fi
+    od
+}
+
+init
+{
+    byte i;
+    atomic {
+        do
+        :: live < LIVE_MAX ->
+            live++;
+            if
+            :: held[0]++
+            :: held[1]++
+            :: kept[0]++; open[0] = true
+            fi
+        :: break
+        od;
+        for (i : 0 .. THREADS - 1) {
+            run thread(i)
+        }
+        run service()
+    }
+    timeout; /* nobody can go on */
+    assert(live == HELD + IDLE);                                        /* invariant 4 */
+    assert(!ANY_ASLEEP || (IDLE == 0 && live == LIVE_MAX && !destroyed)); /* invariants 1, 2 */
+    assert(!destroyed || IDLE == 0)                                     /* invariant 2 */
 }

@@ -171,8 +171,14 @@ static inline void walk_local(struct walk *walk, struct tpi_thread *thread)
     bool active = tpi_bit_get(thread->active, walk->cache->number);
     bool open = local->floor == 0 && local->ceiling_called != 0;
     assert_true(open || local->floor == TPI_CLOSED_FLOOR || !active);
-    assert_true(active || (local->word == 0 && local->loaded == 0 && local->previous == 0 &&
-                           local->victims == 0 && local->balance == 0 && !open));
+    if (!active) {
+        assert_int_equal(local->word, 0);
+        assert_int_equal(local->balance, 0);
+        assert_int_equal(local->loaded, 0);
+        assert_int_equal(local->previous, 0);
+        assert_int_equal(local->victims, 0);
+        assert_false(open);
+    }
     if (open) { /* I1 */
         assert_true(thread->rseq_cs != NULL && walk->cache->closed == 0 && local->loaded != 0);
         assert_int_equal(local->ceiling_called, local->reserved);
