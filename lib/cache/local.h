@@ -105,6 +105,14 @@ void tpi_magazine_store(struct tpi_cache *cache, struct tpi_stack *stack,
 /* Counts to the cache, the record to zeroes. It holds no magazine. thread.c */
 void tpi_local_retire(struct tpi_thread *thread, struct tpi_cache *cache);
 
+/* The chain's first number; 0: there were none. */
+static inline uint32_t tpi_local_take_victims(struct tp_detail_local *local)
+{
+    uint32_t chain = local->victims;
+    tpi_store_relaxed_32(&local->victims, 0);
+    return chain;
+}
+
 static inline struct tpi_magazine *tpi_local_take_previous(struct tp_detail_local *local)
 {
     uint32_t number = local->previous;

@@ -33,13 +33,6 @@ static void doom_chain(struct tpi_cache *cache, uint32_t chain)
     }
 }
 
-static uint32_t take_victims(struct tp_detail_local *local)
-{
-    uint32_t chain = local->victims;
-    tpi_store_relaxed_32(&local->victims, 0);
-    return chain;
-}
-
 /* Puts a magazine at the head of a thread's victims. */
 static void victims_add(struct tp_detail_local *local, struct tpi_magazine *magazine)
 {
@@ -57,7 +50,7 @@ static void rotate_local(struct tpi_thread *thread, struct tpi_cache *cache, voi
 {
     struct tp_detail_local *local = tpi_thread_local(thread, cache);
     (void)context;
-    doom_chain(cache, take_victims(local));
+    doom_chain(cache, tpi_local_take_victims(local));
     victims_add(local, tpi_local_take_previous(local));
     victims_add(local, tpi_local_unload(cache, local));
     if (local->victims == 0)
@@ -107,7 +100,7 @@ static void take_local(struct tpi_thread *thread, struct tpi_cache *cache, void 
     const enum tpi_take *how = context;
     struct tpi_magazine *loaded = tpi_local_unload(cache, local);
     struct tpi_magazine *previous = tpi_local_take_previous(local);
-    uint32_t victims = take_victims(local);
+    uint32_t victims = tpi_local_take_victims(local);
     if (*how == TPI_TAKE_TO_DOOM) {
         doom(cache, loaded);
         doom(cache, previous);

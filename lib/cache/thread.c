@@ -126,6 +126,7 @@ struct tpi_thread *tpi_thread_lock(void)
 void tpi_local_retire(struct tpi_thread *thread, struct tpi_cache *cache)
 {
     struct tp_detail_local *local = tpi_thread_local(thread, cache);
+    tpi_assert(local->loaded == 0 && local->previous == 0 && local->victims == 0);
     tpi_count(&cache->hits_retired, tpi_local_hits(local));
     tpi_count(&cache->puts_retired, tpi_local_puts(local));
     local->balance = 0;
@@ -142,11 +143,7 @@ static void local_flush(struct tpi_thread *thread, struct tpi_cache *cache)
     struct tp_detail_local *local = tpi_thread_local(thread, cache);
     tpi_magazine_store(cache, &cache->depot, tpi_local_unload(cache, local));
     tpi_magazine_store(cache, &cache->depot, tpi_local_take_previous(local));
-    for (uint32_t number = local->victims; number != 0;) {
-        struct tpi_magazine *magazine = tpi_magazine_at(number);
-        number = magazine->next;
-        tpi_magazine_store(cache, &cache->victims, magazine);
-    }
+    tpi_stack_put_all(&cache->victims, tpi_local_take_victims(local));
     tpi_local_retire(thread, cache);
 }
 

@@ -202,6 +202,22 @@ static void *consume(void *unused)
     return unused;
 }
 
+/* Ends: a thread's loaded magazine is nobody else's while it may come back. */
+static void *produce(void *unused)
+{
+    next_item = relay.items;
+    for (uint64_t i = 0; i < ITEMS; i++) {
+        uint64_t *item = tp_pool_get(relay.pool);
+        if (item != &relay.items[i])
+            support_add(&relay.wrong, 1);
+        relay.items[i] = i;
+    }
+    next_item = NULL;
+    for (uint64_t i = 0; i < ITEMS; i++)
+        tp_pool_put(relay.pool, &relay.items[i]);
+    return unused;
+}
+
 static void one_producer_and_nine_consumers_see_each_item_once(void **state)
 {
     pthread_t consumers[CONSUMERS];
@@ -209,19 +225,10 @@ static void one_producer_and_nine_consumers_see_each_item_once(void **state)
     relay.pool =
         tp_pool_create(&(tp_pool_options){.make = relay_make, .destruct = relay_destruct});
     assert_non_null(relay.pool);
-    next_item = relay.items;
-    for (uint64_t i = 0; i < ITEMS; i++) {
-        uint64_t *item = tp_pool_get(relay.pool);
-        assert_ptr_equal(item, &relay.items[i]);
-        *item = i;
-    }
-    next_item = NULL;
+    pthread_t producer = support_thread(produce, NULL);
     for (unsigned i = 0; i < CONSUMERS; i++)
         consumers[i] = support_thread(consume, NULL);
-    for (uint64_t i = 0; i < ITEMS; i++)
-        tp_pool_put(relay.pool, &relay.items[i]);
-    /* What is still in this thread's magazines is for the consumers, who steal no loaded one. */
-    support_join(support_thread(consume, NULL));
+    support_join(producer);
     for (unsigned i = 0; i < CONSUMERS; i++)
         support_join(consumers[i]);
     assert_int_equal(support_read(&relay.wrong), 0);
