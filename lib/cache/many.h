@@ -6,6 +6,32 @@
 
 #ifdef TP_DETAIL_SEQUENCES
 
+#include <emmintrin.h>
+
+enum { tpi_sequences_built = 1 };
+
+/* Whether none of n pointers is NULL; four at a time. */
+static inline bool tpi_none_is_null(void *const *objects, size_t n)
+{
+    const __m128i zero = _mm_setzero_si128();
+    __m128i null = zero;
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(objects + i));
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(objects + i + 2));
+        /* Halves of pointers that are zero; a pointer is where both halves are. */
+        __m128 x = _mm_castsi128_ps(_mm_cmpeq_epi32(a, zero));
+        __m128 y = _mm_castsi128_ps(_mm_cmpeq_epi32(b, zero));
+        __m128 both = _mm_and_ps(_mm_shuffle_ps(x, y, _MM_SHUFFLE(2, 0, 2, 0)),
+                                 _mm_shuffle_ps(x, y, _MM_SHUFFLE(3, 1, 3, 1)));
+        null = _mm_or_si128(null, _mm_castps_si128(both));
+    }
+    bool found = _mm_movemask_epi8(null) != 0;
+    for (; i < n; i++)
+        found |= objects[i] == NULL;
+    return !found;
+}
+
 /* Copies %[n] pointers from %[from] to %[to]: four at a time from the end, then one by one. */
 #define TPI_SEQUENCE_COPY                                                                          \
     "movq %[n], %[i]\n\t"                                                                          \
@@ -90,6 +116,16 @@ static inline size_t tpi_sequence_put_many(struct tp_detail_local *local, void *
 }
 
 #else
+
+enum { tpi_sequences_built = 0 };
+
+static inline bool tpi_none_is_null(void *const *objects, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (objects[i] == NULL)
+            return false;
+    return true;
+}
 
 static inline size_t tpi_sequence_get_many(struct tp_detail_local *local, void **objects, size_t n)
 {

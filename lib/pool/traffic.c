@@ -150,9 +150,7 @@ void tp_pool_put_many(tp_pool *pool, void **objects, size_t n)
     int saved = errno;
     size_t done = 0;
     bool plain = !pool->cache.calls_on_put && !tpi_check_is_on() && !tpi_sanitized;
-    for (size_t i = 0; plain && i < n; i++)
-        plain = objects[i] != NULL;
-    if (tpi_likely(plain)) {
+    if (tpi_likely(plain) && tpi_none_is_null(objects, n)) {
         done = tpi_sequence_put_many(tp_detail_local_at(pool->head.offset), objects, n);
         if (tpi_likely(done == n))
             return;

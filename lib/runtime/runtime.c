@@ -55,7 +55,7 @@ static enum tpi_sequences sequences_mode(const struct tpi_options *options)
     if (options->rseq == 2)
         return TPI_SEQUENCES_ASSUME;
     /* Sanitizers and checks look at each operation; the limits stay closed. */
-    if (options->rseq == 0 || tpi_sanitized || tpi_checked)
+    if (options->rseq == 0 || !tpi_sequences_built || tpi_sanitized || tpi_checked)
         return TPI_SEQUENCES_OFF;
     return tpi_os_rseq_start() ? TPI_SEQUENCES_ON : TPI_SEQUENCES_OFF;
 }
