@@ -10,7 +10,18 @@
 #   tests_unit_test_x_CPPFLAGS = $(INSIDE_CPPFLAGS)
 #   tests_unit_test_x_LDADD = $(UNIT_LIBS)
 
-unit_tests =
+unit_tests = \
+	tests/unit/test_base \
+	tests/unit/test_cache \
+	tests/unit/test_heap_central \
+	tests/unit/test_heap_classes \
+	tests/unit/test_heap_failures \
+	tests/unit/test_heap_fork \
+	tests/unit/test_heap_large \
+	tests/unit/test_heap_pages \
+	tests/unit/test_heap_tree \
+	tests/unit/test_options \
+	tests/unit/test_os
 
 contract_tests =
 
@@ -45,6 +56,31 @@ script_tests = \
 
 UNIT_LIBS = lib/libtidepool-core.la $(CMOCKA_LIBS)
 LDADD = lib/libtidepool.la $(CMOCKA_LIBS)
+
+tests_unit_test_base_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_base_LDADD = $(UNIT_LIBS)
+tests_unit_test_cache_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_cache_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_central_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_heap_central_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_classes_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_heap_classes_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_heap_failures_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_fork_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_heap_fork_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_large_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_heap_large_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_pages_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_heap_pages_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_tree_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_heap_tree_LDADD = $(UNIT_LIBS)
+tests_unit_test_options_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_options_LDADD = $(UNIT_LIBS)
+tests_unit_test_os_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_os_LDADD = $(UNIT_LIBS)
+tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
+	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move
 
 # Loadable modules for the dlclose tests. Tests find them in TP_TEST_PLUGIN_DIR (a string):
 #

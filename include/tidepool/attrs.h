@@ -37,9 +37,10 @@
 #define TP_ACCESS(mode, ...)
 #endif
 
-/* An allocator's deallocator, for the analyser only: in optimised builds an object that comes from
-   a pool is not fresh memory, and a compiler told otherwise may delete stores into it. TP_CALLS: the
-   functions that carry it are then declared, not inlined, since gcc looks into what it can see. */
+/* An allocator's deallocator, for the analyser only: in optimised builds an object that comes
+   from a pool is not fresh memory, and a compiler told otherwise may delete stores into it.
+   TP_CALLS: the functions that carry it are then declared, not inlined, since gcc looks into what
+   it can see. */
 #if defined(TP_CHECKED) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define TP_CALLS 1
 #define TP_FREED_BY(function, argument) __attribute__((malloc(function, argument)))

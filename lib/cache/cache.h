@@ -54,9 +54,13 @@ struct tpi_cache {
     uint32_t capacity_max;
     uint64_t bytes;           /* of an object; 0: unknown */
     uint64_t idle_max;        /* 0: no bound */
-    /* Drops the last object of objects[0 .. *count) until *count is 0, lowering *count before each
-       one: what a fork in between leaves is then known. Nobody holds them any more, nor a lock. */
-    void (*drop)(struct tpi_cache *self, void **objects, uint32_t *count);
+    /* The three steps of dropping n objects that nobody holds any more (rotate.c). end: one object,
+       callbacks and all, no lock held; may be NULL. give_back: their memory and their count, under
+       the closers' lock; locks of higher rank alone. given_back: what may wake or free, no lock
+       held; may be NULL. */
+    void (*end)(struct tpi_cache *self, void *object);
+    void (*give_back)(struct tpi_cache *self, void **objects, uint32_t n);
+    void (*given_back)(struct tpi_cache *self, uint32_t n);
 
     /* One line: who brings a full magazine mostly takes an empty one, and the other way round. */
     struct tpi_stack depot TPI_ALIGNED(TPI_CACHE_LINE); /* whole magazines, newest first */
@@ -79,7 +83,8 @@ struct tpi_cache_counts {
 /* --- one cache: registry.c --- */
 
 /* Gives the cache a number and zero counters. bytes 0: unknown size. False: EAGAIN, all numbers are
-   taken. The caller has filled calls_on_put, closed, bytes, idle_max and drop. */
+   taken. The caller has filled calls_on_put, closed, bytes, idle_max and the steps of
+   dropping. */
 bool tpi_cache_open(struct tpi_cache *cache);
 /* After tpi_cache_take with TPI_CLOSED_DESTROYED set: gives the number back. Not beside a cycle. */
 void tpi_cache_close(struct tpi_cache *cache);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Private to lib/cache: the guard of small objects in checked builds.
 
-   The last 16 bytes of each slot say whether the object is out. The user's part is so much shorter.
-   A free that finds them as the last free left them is a double free (the object idles in a cache or
-   a span); one that finds anything else means that somebody wrote past the end. Nothing in other
-   builds: TPI_GUARD_BYTES is 0 and the functions are empty. */
+   The last 16 bytes of each slot say whether the object is out. The user's part is so much
+   shorter. A free that finds them as the last free left them is a double free (the object idles
+   in a cache or a span); one that finds anything else means that somebody wrote past the end.
+   Nothing in other builds: TPI_GUARD_BYTES is 0 and the functions are empty. */
 #ifndef TPI_CACHE_GUARD_H
 #define TPI_CACHE_GUARD_H
 

@@ -124,50 +124,84 @@ void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
     }
 }
 
-/* What is being dropped now; one dropper at a time (the caller sees to that). A fork's child takes
-   up what the parent's dropper had not come to. */
-static struct tpi_cache *dropping_cache;
-static struct tpi_magazine *dropping;
+/* What is being dropped now; one dropper at a time (the caller sees to that). All under the
+   closers' lock, which fork takes: so a child knows what its parent's dropper had done, gives
+   that back, and dooms the rest anew. */
+static struct {
+    struct tpi_cache *cache;
+    struct tpi_magazine *magazine; /* NULL: nothing; its count: objects that have not ended */
+    uint32_t count;                /* what it held */
+    uint32_t owed;                 /* in a child: given back there, and given_back not yet called */
+} dropping;
 static __thread bool is_dropper __attribute__((tls_model("initial-exec")));
 
-/* The next magazine to drop; under a record's lock, so that no fork sees it nowhere. */
-static struct tpi_magazine *dropping_next(struct tpi_cache *cache)
+static bool dropping_next(struct tpi_cache *cache)
 {
     uint32_t lost = 0;
-    struct tpi_thread *thread = tpi_thread_lock();
-    struct tpi_magazine *magazine = tpi_stack_pop(&cache->doomed, &lost);
-    dropping_cache = cache;
-    tpi_store_release_ptr(&dropping, magazine);
-    is_dropper = magazine != NULL;
-    tpi_unlock(&thread->lock);
-    return magazine;
+    tpi_closer_lock();
+    dropping.magazine = tpi_stack_pop(&cache->doomed, &lost);
+    dropping.cache = cache;
+    dropping.count = dropping.magazine != NULL ? dropping.magazine->count : 0;
+    is_dropper = dropping.magazine != NULL;
+    tpi_closer_unlock();
+    return is_dropper;
+}
+
+/* Under the closers' lock, or alone in a fork's child: what of the magazine has ended. */
+static void dropping_give_back(uint32_t ended)
+{
+    struct tpi_cache *cache = dropping.cache;
+    struct tpi_magazine *magazine = dropping.magazine;
+    cache->give_back(cache, magazine->slots + magazine->count, ended);
+    tpi_budget_give(cache, ended);
+    dropping.magazine = NULL;
+    if (magazine->count > 0)
+        tpi_stack_push(&cache->doomed, magazine);
+    else
+        tpi_magazine_free(magazine);
+}
+
+static void drop_magazine(struct tpi_cache *cache)
+{
+    struct tpi_magazine *magazine = dropping.magazine;
+    uint32_t n = dropping.count;
+    while (magazine->count > 0) {
+        void *object = magazine->slots[magazine->count - 1];
+        tpi_store_relaxed_32(&magazine->count, magazine->count - 1);
+        if (cache->end != NULL)
+            cache->end(cache, object);
+    }
+    tpi_closer_lock();
+    dropping_give_back(n);
+    is_dropper = false;
+    tpi_closer_unlock();
+    if (cache->given_back != NULL)
+        cache->given_back(cache, n);
 }
 
 void tpi_cache_drop_doomed(struct tpi_cache *cache)
 {
-    struct tpi_magazine *magazine;
     if ((uint32_t)tpi_load_relaxed_64(&cache->doomed.head) == 0)
         return;
-    while ((magazine = dropping_next(cache)) != NULL) {
-        tpi_budget_give(cache, magazine->count);
-        cache->drop(cache, magazine->slots, &magazine->count);
-        tpi_store_release_ptr(&dropping, (struct tpi_magazine *)NULL);
-        tpi_magazine_free(magazine);
-    }
+    while (dropping_next(cache))
+        drop_magazine(cache);
 }
 
 void tpi_rotate_fork_child(void)
 {
-    struct tpi_magazine *magazine = dropping;
-    if (is_dropper)
-        return; /* fork was called in a destruct: this thread goes on with it */
-    dropping = NULL;
-    if (magazine != NULL)
-        doom(dropping_cache, magazine);
+    /* Called in a destruct, this thread goes on with what it drops. */
+    if (is_dropper || dropping.magazine == NULL)
+        return;
+    dropping.owed = dropping.count - dropping.magazine->count;
+    dropping_give_back(dropping.owed);
 }
 
 void tpi_cache_drop_doomed_all(void)
 {
+    uint32_t owed = dropping.owed;
+    dropping.owed = 0;
+    if (owed != 0 && dropping.cache->given_back != NULL)
+        dropping.cache->given_back(dropping.cache, owed);
     for (uint32_t number = 1; number < TPI_CACHES_MAX; number++) {
         struct tpi_cache *cache = tpi_cache_numbered(number);
         if (cache != NULL)

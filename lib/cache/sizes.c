@@ -18,18 +18,17 @@ static uint64_t class_drops;       /* atomic; frees that no cache kept */
 
 void (*tpi_sizes_poll)(void);
 
-static void class_drop(struct tpi_cache *self, void **objects, uint32_t *count)
+static void class_give_back(struct tpi_cache *self, void **objects, uint32_t n)
 {
-    uint32_t n = *count;
     (void)self;
-    *count = 0;
     tpi_central_free(objects, n);
 }
 
 bool tpi_sizes_open(void)
 {
     for (unsigned i = 1; i < TP_DETAIL_CLASSES; i++) {
-        classes[i] = (struct tpi_cache){.bytes = tp_detail_class_bytes(i), .drop = class_drop};
+        classes[i] = (struct tpi_cache){.bytes = tp_detail_class_bytes(i),
+                                        .give_back = class_give_back};
         classes[i].closed = tpi_checked ? TPI_CLOSED_CHECKING : 0;
         if (!tpi_cache_open(&classes[i]))
             return false;

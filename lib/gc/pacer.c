@@ -19,7 +19,8 @@ static uint64_t limit = INT64_MAX;                   /* atomic */
 static uint64_t live_after_cycle;                    /* atomic */
 static uint64_t last_cycle_ns;                       /* atomic */
 
-/* Bytes in use for users' objects, those that idle in caches too. Approximate while the heap grows. */
+/* Bytes in use for users' objects, those that idle in caches too. Approximate while the heap
+   grows. */
 static uint64_t live_now(void)
 {
     uint64_t in_use = tpi_heap_in_use();

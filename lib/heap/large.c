@@ -73,9 +73,9 @@ void tpi_large_free(void *object)
 static bool carry(struct tpi_span *from, struct tpi_span *to, uint64_t pages)
 {
     size_t bytes = pages * TPI_PAGE_BYTES;
-    bool fresh = tpi_dirty_count(to->base, pages) < pages / 2;
+    bool fresh = tpi_dirty_count(to->base, to->pages) < to->pages / 2;
     if (fresh && bytes >= MOVE_BYTES_MIN && tpi_load_relaxed_32(&moves) < MOVES_MAX &&
-        tpi_os_move((void *)from->base, (void *)to->base, bytes)) {
+        tpi_os_move((void *)from->base, bytes, (void *)to->base, to->pages * TPI_PAGE_BYTES)) {
         (void)tpi_add_acq_rel_32(&moves, 1);
         return true;
     }

@@ -19,9 +19,10 @@ void *tpi_os_map(size_t bytes);
 void tpi_os_unmap(void *at, size_t bytes);
 /* Gives the memory back; it reads as zero afterwards. */
 void tpi_os_release(void *at, size_t bytes);
-/* Moves the pages of one committed range to another of the same size, whose contents are lost. The
-   old range stays committed and reads as zero. False: nothing was moved. */
-bool tpi_os_move(void *from, void *to, size_t bytes);
+/* Moves the pages of one committed range to another, at least as large, whose contents are lost: it
+   holds the moved pages, then zeroes. The old range stays committed and reads as zero. False:
+   nothing was moved, but what was in `to` may be lost. */
+bool tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 
 /* --- thread.c --- */
 

@@ -17,7 +17,7 @@ size_t tpi_os_page_bytes(void)
 
 static void *map(size_t bytes, int protection)
 {
-    void *at = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *at = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return at == MAP_FAILED ? NULL : at;
 }
 
@@ -59,7 +59,22 @@ void tpi_os_release(void *at, size_t bytes)
         memset(at, 0, bytes);
 }
 
-bool tpi_os_move(void *from, void *to, size_t bytes)
+/* In two steps, by way of a place that the kernel chooses. With MREMAP_FIXED the kernel (before
+   6.17) unmaps the target first and looks at the source after, and it refuses a source that is more
+   than one mapping: the target would be a hole then. The first step fails without harm; what comes
+   out of it is one mapping, which the second one extends, so that the target is one mapping too and
+   can be moved again. */
+bool tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes)
 {
-    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+    void *between = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    if (between == MAP_FAILED)
+        return false;
+    if (mremap(between, bytes, to_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+        return true;
+    int error = errno;
+    tpi_check(mremap(between, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, from) == from &&
+                  mmap(to, to_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == to,
+              "pages were lost on their way: %s", strerror(error));
+    return false;
 }

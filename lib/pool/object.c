@@ -19,13 +19,19 @@ static bool live_reserve(struct tp_pool *pool)
     return true;
 }
 
-/* Gives back what n objects held of the pool, which may be gone afterwards. */
-static void live_release(struct tp_pool *pool, uint64_t n)
+/* After live was lowered by n: wakes as many, and gives back the objects' references to the pool,
+   which may be gone afterwards. */
+static void live_released(struct tp_pool *pool, uint64_t n)
 {
-    tpi_add_acq_rel_64(&pool->live, (uint64_t)0 - n);
     for (uint64_t i = 0; i < n && tpi_wait_wake_one(pool); i++)
         ;
     tpi_pool_unreference(pool, n);
+}
+
+static void live_release_one(struct tp_pool *pool)
+{
+    tpi_add_acq_rel_64(&pool->live, (uint64_t)-1);
+    live_released(pool, 1);
 }
 
 static void *memory_alloc(struct tp_pool *pool)
@@ -74,7 +80,7 @@ void *tpi_object_make(struct tp_pool *pool)
         destruct(pool, object); /* only its own function can free what make() made */
     else
         tp_heap_free(object);
-    live_release(pool, 1);
+    live_release_one(pool);
     errno = error < 0 ? -error : EINVAL;
     return NULL;
 }
@@ -94,22 +100,32 @@ void tpi_object_drop(struct tp_pool *pool, void *object)
     if (pool->options.make == NULL)
         tp_heap_free(object);
     tpi_count(&pool->dropped, 1);
-    live_release(pool, 1);
+    live_release_one(pool);
     errno = saved;
 }
 
-void tpi_object_drop_doomed(struct tpi_cache *cache, void **objects, uint32_t *count)
+static struct tp_pool *pool_of(struct tpi_cache *cache)
 {
-    struct tp_pool *pool = tpi_container_of(cache, struct tp_pool, cache);
-    uint32_t n = *count;
-    while (*count > 0) {
-        void *object = objects[*count - 1];
-        tpi_track_show_kept(object, pool->options.size);
-        --*count; /* from here on a fork's child takes it for dropped */
-        end(pool, object);
-    }
+    return tpi_container_of(cache, struct tp_pool, cache);
+}
+
+void tpi_object_end(struct tpi_cache *cache, void *object)
+{
+    struct tp_pool *pool = pool_of(cache);
+    tpi_track_show_kept(object, pool->options.size);
+    end(pool, object);
+}
+
+void tpi_object_give_back(struct tpi_cache *cache, void **objects, uint32_t n)
+{
+    struct tp_pool *pool = pool_of(cache);
     if (pool->options.make == NULL)
         tpi_sizes_free_now(objects, n);
     tpi_count(&pool->dropped, n);
-    live_release(pool, n);
+    tpi_add_acq_rel_64(&pool->live, (uint64_t)0 - n);
+}
+
+void tpi_object_given_back(struct tpi_cache *cache, uint32_t n)
+{
+    live_released(pool_of(cache), n);
 }

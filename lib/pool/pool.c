@@ -63,7 +63,9 @@ static void pool_fill(struct tp_pool *pool, const tp_pool_options *options)
     pool->cache.idle_max = options->idle_max;
     pool->cache.calls_on_put = options->keep != NULL || options->reset != NULL;
     pool->cache.closed = tpi_check_is_on() ? TPI_CLOSED_CHECKING : 0;
-    pool->cache.drop = tpi_object_drop_doomed;
+    pool->cache.end = tpi_object_end;
+    pool->cache.give_back = tpi_object_give_back;
+    pool->cache.given_back = tpi_object_given_back;
     pool->references = 1;
     tpi_lock_init(&pool->wait_lock, TPI_RANK_WAIT);
     tpi_condition_init(&pool->wait_condition);

@@ -46,8 +46,10 @@ const char *tpi_pool_name(const struct tp_pool *pool); /* for messages; never NU
 void *tpi_object_make(struct tp_pool *pool);
 /* The last of an object that nobody holds: destruct, give the memory back, wake a waiter. */
 void tpi_object_drop(struct tp_pool *pool, void *object);
-/* The cache's drop: for what cycles, trims and destroy doomed. */
-void tpi_object_drop_doomed(struct tpi_cache *cache, void **objects, uint32_t *count);
+/* The cache's three steps: for what cycles, trims and destroy doomed. */
+void tpi_object_end(struct tpi_cache *cache, void *object);
+void tpi_object_give_back(struct tpi_cache *cache, void **objects, uint32_t n);
+void tpi_object_given_back(struct tpi_cache *cache, uint32_t n);
 void tpi_pool_unreference(struct tp_pool *pool, uint64_t n);
 
 /* --- traffic.c --- */

@@ -93,7 +93,7 @@ static void put_idle(struct tp_pool *pool, void *object)
             break;
         if (tpi_wait_hand_over(pool, object))
             return;
-        if (pool->waiting != 0)
+        if (tpi_load_relaxed_32(&pool->waiting) != 0)
             break; /* somebody waits, but the object fits nowhere: its drop makes room */
     }
     show(pool, object);

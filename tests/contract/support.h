@@ -48,16 +48,23 @@ enum {
 
 /* --- the build: sanitizers are slow, and hold memory back --- */
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { support_sanitized = 1 };
+#if defined(__SANITIZE_THREAD__)
+#define SUPPORT_TSAN 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define SUPPORT_ASAN 1
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-enum { support_sanitized = 1 };
-#else
-enum { support_sanitized = 0 };
+#if __has_feature(thread_sanitizer)
+#define SUPPORT_TSAN 1
+#elif __has_feature(address_sanitizer)
+#define SUPPORT_ASAN 1
 #endif
+#endif
+#if defined(SUPPORT_TSAN)
+enum { support_tsan = 1, support_sanitized = 1 };
+#elif defined(SUPPORT_ASAN)
+enum { support_tsan = 0, support_sanitized = 1 };
 #else
-enum { support_sanitized = 0 };
+enum { support_tsan = 0, support_sanitized = 0 };
 #endif
 
 /* TSan's table of locks that one thread holds has 64 places: fork holds more. And it lets a child of
@@ -324,7 +331,6 @@ static inline void support_aborts(const char *name, const char *options, const c
 
 /* --- groups, and the modes that they run in --- */
 
-static const char *const support_one_mode[] = {NULL};
 static const char *const support_modes[] = {"service=0", support_sanitized ? NULL : "rseq=off", NULL};
 
 /* The whole program again with these options; its number of failures. */

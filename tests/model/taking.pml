@@ -7,8 +7,8 @@
                               word again
    owner, slow_get, slow_put  cache/traffic.c: get_locked, make_room; leave (open, then unlock)
    owner, steal               cache/traffic.c: spare_move
-   owner, exit                cache/thread.c: thread_exit, record_leave. The record is then given to
-                              a new thread (attach), which is what the owner goes on as
+   owner, exit                cache/thread.c: thread_exit, record_leave. Then the record is a new
+                              thread's (attach), which is what the owner goes on as
    closer                     cache/close.c: tpi_close_and_visit, with cache/rotate.c's rotate_depot
                               and rotate_local (a cycle), or take_local (tpi_cache_take)
    fence                      os/rseq.c: membarrier(PRIVATE_EXPEDITED_RSEQ)
@@ -18,7 +18,7 @@
    The fence restarts each owner that is between announcement and commit.
 
    Invariants:
-   1. An object that is handed out, or dropped, was idle: it is never in two hands.
+   1. An object that is handed out or dropped was idle: it is never in two hands.
    2. An idle object is in exactly one place; none is lost (checked whenever the closer is done).
    3. While a closer visits a record its limits are closed.
    4. A thread that stops for ever, in mid-sequence too, holds nothing idle after the second cycle
@@ -31,17 +31,15 @@
 
    Broken: BROKEN_PLAIN_FENCE (PRIVATE_EXPEDITED orders memory and restarts nobody), BROKEN_CEILING
    (the closer leaves one limit open), BROKEN_TAKE_FIRST (takes, then fences), BROKEN_REOPEN (an
-   owner opens its limits when it has unlocked already), BROKEN_EXIT (no flush). */
+   owner opens its limits when it has unlocked already), BROKEN_EXIT (no flush), BROKEN_ZERO_FLOOR (a
+   visit leaves a floor of zero: open for a sequence that has read the level before the visit, and
+   that no fence restarts because it began after the fence). */
 
 #ifndef CAPACITY
-#define CAPACITY 2 /* slots of a magazine */
+#define CAPACITY 2 /* slots of a magazine. With 1, two objects fill loaded and previous. */
 #endif
-#ifndef OBJECTS
-#define OBJECTS 2
-#endif
-#ifndef MAGAZINES
-#define MAGAZINES 4
-#endif
+#define OBJECTS   2
+#define MAGAZINES 3
 
 #define UNMADE 0
 #define IDLE   1
@@ -55,7 +53,7 @@ typedef magazine {
 };
 typedef record {
     bool locked;
-    bool floor_open, ceiling_open;
+    bool floor_open, ceiling_open; /* the floor is 0, the ceiling CAPACITY */
     byte level, loaded, previous, victims;
 };
 
@@ -546,6 +544,9 @@ inline visit(t)
             od
         fi;
         r[t].previous = 0;
+#ifdef BROKEN_ZERO_FLOOR
+        r[t].floor_open = true;
+#endif
         number = 0;
         n_ = 0
     }

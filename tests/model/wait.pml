@@ -2,10 +2,11 @@
 /* Waiting at live_max: nobody sleeps for ever while there is something to be had.
 
    Here                       in lib/
-   get_wait                   pool/wait.c: tp_pool_get_wait (behind its tp_pool_get), wait_locked, try
+   get_wait                   pool/wait.c: tpi_wait_get, wait_locked, try: tp_pool_get_wait's, and a
+                              get's at live_max, which does not sleep
    hand_over, wake_one        pool/wait.c: tpi_wait_hand_over, tpi_wait_wake_one
    put                        pool/traffic.c: put_idle; cache/traffic.c: tpi_cache_put_many
-   get                        pool/traffic.c: tpi_pool_get, get_at_bound; cache/traffic.c: get_locked
+   cache_get                  cache/traffic.c: tpi_cache_get, get_locked
    get_shared, steal          cache/traffic.c: tpi_cache_get_shared, spare_move
    make, drop                 pool/object.c: live_reserve, live_release
    take                       cache/rotate.c: tpi_cache_take
@@ -62,29 +63,25 @@ bool wait_lock, closer_lock, record_lock[THREADS];
 #define ANY_ASLEEP (asleep[0] || asleep[1] || asleep[2])
 #define CLOSED     (waiting_bit || destroyed)
 
-#define LOCK(l)   atomic { !l -> l = true }
-#define UNLOCK(l) l = false
+/* What is done under a lock and seen by nobody else until it is unlocked is one step. */
+#define LOCK(l) !l -> l = true
 
+/* Under wait_lock. */
 inline signal()
 {
-    atomic {
-        if
-        :: asleep[0] -> asleep[0] = false
-        :: asleep[1] -> asleep[1] = false
-        :: asleep[2] -> asleep[2] = false
-        :: !ANY_ASLEEP
-        fi
-    }
+    if
+    :: asleep[0] -> asleep[0] = false
+    :: asleep[1] -> asleep[1] = false
+    :: asleep[2] -> asleep[2] = false
+    :: !ANY_ASLEEP
+    fi
 }
 
 inline wake_one()
 {
     if
     :: waiting == 0
-    :: waiting != 0 ->
-        LOCK(wait_lock);
-        signal();
-        UNLOCK(wait_lock)
+    :: waiting != 0 -> atomic { !wait_lock -> signal() }
     fi
 }
 
@@ -110,53 +107,46 @@ inline drop(count)
 #endif
 }
 
-/* The critical section that keeps magazines out of everybody's hands while somebody looks. */
+/* What keeps magazines out of everybody's hands while somebody looks. */
 #ifdef BROKEN_IN_HAND
-#define HANDS_BEGIN skip
-#define HANDS_END   skip
+#define HANDS_BEGIN true
+#define HANDS_END
 #else
-#define HANDS_BEGIN LOCK(closer_lock)
-#define HANDS_END   UNLOCK(closer_lock)
+#define HANDS_BEGIN !closer_lock -> closer_lock = true
+#define HANDS_END   closer_lock = false
 #endif
 
 /* done: one from the depots. */
 inline get_shared()
 {
-    HANDS_BEGIN;
     atomic {
+        HANDS_BEGIN;
         if
         :: depot[1] > 0 -> depot[1]--; held[t]++; done = true
         :: depot[2] > 0 -> depot[2]--; held[t]++; done = true; rest = 1
         :: depot[1] == 0 && depot[2] == 0 -> done = false
         fi
     }
-    if
-    :: rest == 1 -> atomic { depot[1]++; rest = 0 } /* the magazine goes back */
-    :: rest == 0
-    fi;
-    HANDS_END
+    atomic { depot[1] = depot[1] + rest; rest = 0; HANDS_END } /* the magazine goes back */
 }
 
 /* A record's objects to the depot. */
 inline take_record(u)
 {
-    LOCK(record_lock[u]);
     atomic {
-        open[u] = false;
+        !record_lock[u] -> open[u] = false;
         depot[kept[u]]++;
         depot[0] = 0;
         kept[u] = 0
     }
-    UNLOCK(record_lock[u])
 }
 
 inline take()
 {
-    LOCK(closer_lock);
+    atomic { LOCK(closer_lock) }
     take_record(0);
     take_record(1);
-    take_record(2);
-    UNLOCK(closer_lock)
+    atomic { take_record(2); closer_lock = false }
 }
 
 /* Limits open at the end of a slow path, before the record is unlocked. */
@@ -166,71 +156,49 @@ inline leave()
         if
         :: !CLOSED -> open[t] = true
         :: CLOSED
-        fi
+        fi;
+        record_lock[t] = false
     }
-    UNLOCK(record_lock[t])
 }
 
 /* ---- what threads do ---- */
 
-inline get()
+/* done: one from the thread's own record or, as a whole magazine, from the depots. */
+inline cache_get()
 {
-    LOCK(record_lock[t]);
     atomic {
+        LOCK(record_lock[t]);
         open[t] = false;
+        seen = waiting_bit
+    }
+    atomic {
+#ifdef BROKEN_WHOLE_MAGAZINE
+        seen = false;
+#endif
         if
         :: kept[t] > 0 -> kept[t]--; held[t]++; done = true
-#ifndef BROKEN_WHOLE_MAGAZINE
-        :: kept[t] == 0 && waiting_bit -> done = false
-        :: kept[t] == 0 && !waiting_bit && depot[1] + depot[2] > 0 ->
-#else
-        :: kept[t] == 0 && depot[1] + depot[2] > 0 ->
-#endif
-            if
-            :: depot[1] > 0 -> depot[1]--; held[t]++
-            :: depot[2] > 0 -> depot[2]--; held[t]++; kept[t]++
-            fi;
-            done = true
-        :: else -> done = false
-        fi
+        :: kept[t] == 0 && !seen && depot[1] > 0 -> depot[1]--; held[t]++; done = true
+        :: kept[t] == 0 && !seen && depot[2] > 0 -> depot[2]--; held[t]++; kept[t]++; done = true
+        :: kept[t] == 0 && (seen || depot[1] + depot[2] == 0)
+        fi;
+        seen = false
     }
-    leave();
-    if
-    :: done
-    :: !done -> make(held[t])
-    fi;
-    if
-    :: done
-    :: !done -> /* get_at_bound */
-        take();
-        get_shared();
-        if
-        :: done
-        :: !done -> make(held[t])
-        fi
-    fi;
-    atomic { getting--; done = false }
+    leave()
 }
 
 inline hand_over()
 {
-    LOCK(wait_lock);
     atomic {
 #ifdef BROKEN_HAND_OVER
-        done = waiting != 0;
+        !wait_lock -> done = (waiting != 0);
 #else
-        done = waiting != 0 && !destroyed;
+        !wait_lock -> done = (waiting != 0 && !destroyed);
 #endif
         if
-        :: done -> held[t]--; depot[1]++
+        :: done -> held[t]--; depot[1]++; signal()
         :: !done
         fi
     }
-    if
-    :: done -> signal()
-    :: !done
-    fi;
-    UNLOCK(wait_lock)
 }
 
 inline put()
@@ -239,11 +207,9 @@ inline put()
     :: true ->
 #ifdef BROKEN_BIT_OUTSIDE_LOCK
         done = !CLOSED;
-        LOCK(record_lock[t]);
-        open[t] = false;
+        atomic { LOCK(record_lock[t]); open[t] = false }
 #else
-        LOCK(record_lock[t]);
-        atomic { open[t] = false; done = !CLOSED }
+        atomic { LOCK(record_lock[t]); open[t] = false; done = !CLOSED }
 #endif
         atomic {
             if
@@ -272,9 +238,10 @@ inline waiting_change(by)
     waiting_bit = (waiting != 0)
 }
 
+/* in_time: it may sleep; not so a get at live_max. */
 inline get_wait()
 {
-    LOCK(wait_lock);
+    atomic { LOCK(wait_lock) }
 #ifdef BROKEN_TAKE_FIRST
     take();
     waiting_change(1);
@@ -282,7 +249,6 @@ inline get_wait()
     waiting_change(1);
     take();
 #endif
-    in_time = true;
     do
     :: destroyed -> break
     :: !destroyed ->
@@ -291,9 +257,9 @@ inline get_wait()
         :: done -> break
         :: !done
         fi;
-        UNLOCK(wait_lock);
+        wait_lock = false;
         make(held[t]);
-        LOCK(wait_lock);
+        atomic { LOCK(wait_lock) }
 #ifndef BROKEN_ONE_LOOK
         if
         :: done
@@ -317,19 +283,18 @@ end_asleep:
                 :: t == 0 -> asleep[t] = false; in_time = false
                 fi
             }
-            LOCK(wait_lock)
+            atomic { LOCK(wait_lock) }
         fi
     od;
-    waiting_change(-1);
-    UNLOCK(wait_lock);
-    done = false;
-    in_time = false
+    waiting--;
+    atomic { waiting_bit = (waiting != 0); wait_lock = false }
 }
 
 proctype thread(byte t)
 {
-    bool done, in_time;
+    bool done, in_time, seen;
     byte rest, operations;
+    bool gets, waits;
 
     do
     :: operations == OPERATIONS -> break
@@ -340,11 +305,22 @@ proctype thread(byte t)
         :: atomic { kept[t] > 0 && open[t] -> kept[t]--; held[t]++ }
         :: held[t] > 0 -> put()
         :: held[t] > 0 -> drop(held[t]) /* keep said no */
-        :: atomic { !destroyed -> getting++ } get()
-        :: !destroyed -> get_wait()
+        :: atomic { !destroyed -> getting++; gets = true }
+            cache_get();
+            if
+            :: done
+            :: !done -> make(held[t])
+            fi;
+            waits = !done
+        :: atomic { !destroyed -> waits = true; in_time = true }
         :: take_record((t + 1) % THREADS) /* steal: all that a thread has, here */
         :: break
-        fi
+        fi;
+        if
+        :: waits -> get_wait()
+        :: !waits
+        fi;
+        atomic { getting = getting - gets; done = false; gets = false; waits = false; in_time = false }
     od
 }
 
@@ -358,21 +334,27 @@ inline drop_doomed()
     od
 }
 
+inline doom_record(u)
+{
+    atomic { !record_lock[u] -> open[u] = false; doomed = doomed + kept[u]; kept[u] = 0 }
+}
+
 /* With the depots' magazines in hand for a moment: some are doomed, some go back. */
 inline cycle()
 {
-    HANDS_BEGIN;
-    atomic { one = depot[1]; two = depot[2]; depot[1] = 0; depot[2] = 0 }
-    if
-    :: atomic { depot[1] = depot[1] + one; depot[2] = depot[2] + two; one = 0; two = 0 }
-    :: atomic { doomed = doomed + one + 2 * two; one = 0; two = 0 }
-    fi;
-    HANDS_END;
+    atomic { HANDS_BEGIN; one = depot[1]; two = depot[2]; depot[1] = 0; depot[2] = 0 }
+    atomic {
+        if
+        :: depot[1] = depot[1] + one; depot[2] = depot[2] + two
+        :: doomed = doomed + one + 2 * two
+        fi;
+        one = 0;
+        two = 0;
+        HANDS_END
+    }
     if
     :: true
-    :: LOCK(record_lock[0]);
-        atomic { open[0] = false; doomed = doomed + kept[0]; kept[0] = 0 }
-        UNLOCK(record_lock[0])
+    :: doom_record(0)
     fi;
     drop_doomed()
 }
@@ -380,11 +362,7 @@ inline cycle()
 inline reserve()
 {
     make(one);
-    atomic {
-        depot[1] = depot[1] + one;
-        one = 0;
-        getting--
-    }
+    atomic { depot[1] = depot[1] + one; one = 0; getting-- }
 #ifndef BROKEN_RESERVE
     if
     :: done -> wake_one()
@@ -394,26 +372,15 @@ inline reserve()
     done = false
 }
 
-inline doom_record(u)
-{
-    LOCK(record_lock[u]);
-    atomic { open[u] = false; doomed = doomed + kept[u]; kept[u] = 0 }
-    UNLOCK(record_lock[u])
-}
-
 inline destroy()
 {
-    LOCK(wait_lock);
-    atomic { asleep[0] = false; asleep[1] = false; asleep[2] = false }
-    UNLOCK(wait_lock);
-    LOCK(closer_lock);
+    atomic { !wait_lock -> asleep[0] = false; asleep[1] = false; asleep[2] = false }
+    atomic { LOCK(closer_lock) }
     doom_record(0);
     doom_record(1);
     doom_record(2);
-    UNLOCK(closer_lock);
-    LOCK(closer_lock);
     atomic { doomed = doomed + depot[1] + 2 * depot[2]; depot[1] = 0; depot[2] = 0 }
-    UNLOCK(closer_lock);
+    closer_lock = false;
     drop_doomed()
 }
 

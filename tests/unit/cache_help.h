@@ -102,11 +102,11 @@ static inline size_t help_index(const void *object)
 
 static bool help_dropped[OBJECTS];
 
-static inline void help_drop(struct tpi_cache *self, void **objects, uint32_t *count)
+static inline void help_give_back(struct tpi_cache *self, void **objects, uint32_t n)
 {
     (void)self;
-    while (*count > 0) {
-        size_t i = help_index(objects[--*count]);
+    while (n > 0) {
+        size_t i = help_index(objects[--n]);
         assert_false(help_dropped[i]);
         help_dropped[i] = true;
     }
@@ -114,7 +114,8 @@ static inline void help_drop(struct tpi_cache *self, void **objects, uint32_t *c
 
 static inline void help_open(struct tpi_cache *cache, uint64_t bytes, uint64_t idle_max)
 {
-    *cache = (struct tpi_cache){.bytes = bytes, .idle_max = idle_max, .drop = help_drop};
+    *cache = (struct tpi_cache){
+        .bytes = bytes, .idle_max = idle_max, .give_back = help_give_back};
     assert_true(tpi_cache_open(cache));
 }
 

@@ -8,11 +8,11 @@
 void *__real_tpi_os_reserve(size_t bytes, size_t align);
 bool __real_tpi_os_commit(void *at, size_t bytes);
 void *__real_tpi_os_map(size_t bytes);
-bool __real_tpi_os_move(void *from, void *to, size_t bytes);
+bool __real_tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 void *__wrap_tpi_os_reserve(size_t bytes, size_t align);
 bool __wrap_tpi_os_commit(void *at, size_t bytes);
 void *__wrap_tpi_os_map(size_t bytes);
-bool __wrap_tpi_os_move(void *from, void *to, size_t bytes);
+bool __wrap_tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 
 static struct help_random chance = {1};
 static unsigned refuse_one_in; /* 0: none */
@@ -58,9 +58,9 @@ void *__wrap_tpi_os_map(size_t bytes)
     return refused() || refuse_maps ? NULL : __real_tpi_os_map(bytes);
 }
 
-bool __wrap_tpi_os_move(void *from, void *to, size_t bytes)
+bool __wrap_tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes)
 {
-    return !refused() && __real_tpi_os_move(from, to, bytes);
+    return !refused() && __real_tpi_os_move(from, bytes, to, to_bytes);
 }
 
 static void nothing_is_lost(void)

@@ -69,7 +69,7 @@ static void moved_pages_keep_their_contents(void **state)
     assert_true(at != NULL && to != NULL);
     memset(at, 0x33, 4 * PAGES);
     memset(to, 0x44, 4 * PAGES);
-    if (!tpi_os_move(at + PAGES, to + PAGES, PAGES)) {
+    if (!tpi_os_move(at + PAGES, PAGES, to + PAGES, PAGES)) {
         tpi_os_unmap(at, 4 * PAGES);
         tpi_os_unmap(to, 4 * PAGES);
         skip(); /* a kernel before 5.7 */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A plugin that uses the library by its header alone; see plugin_pool.h, test_dlclose.c. */
+#include <stdlib.h>
+
+#include "plugin_pool.h"
+
+struct widget {
+    unsigned value[12];
+};
+
+TP_POOL_DEFINE(widget, struct widget)
+
+static bool work(tp_pool *pool, unsigned n)
+{
+    bool right = true;
+    for (unsigned i = 0; i < n; i++) {
+        struct widget *object = pool_get(pool), *own = widget_get();
+        unsigned *memory = tp_heap_alloc(sizeof *memory);
+        if (object == NULL || own == NULL || memory == NULL)
+            return false;
+        object->value[0] = own->value[0] = *memory = i;
+        right = right && object->value[0] == i && own->value[0] == i && *memory == i;
+        pool_put(pool, object);
+        widget_put(own);
+        tp_heap_free(memory);
+    }
+    return right;
+}
+
+static tp_pool *last_pool;
+
+static void last_words(void)
+{
+    pool_put(last_pool, pool_get(last_pool));
+}
+
+static bool at_unload(tp_pool *pool)
+{
+    last_pool = pool;
+    return atexit(last_words) == 0;
+}
+
+extern const struct plugin plugin;
+const struct plugin plugin = {.work = work, .at_unload = at_unload};
