@@ -13,6 +13,8 @@
 unit_tests = \
 	tests/unit/test_base \
 	tests/unit/test_cache \
+	tests/unit/test_cache_magazines \
+	tests/unit/test_cache_threads \
 	tests/unit/test_heap_central \
 	tests/unit/test_heap_classes \
 	tests/unit/test_heap_failures \
@@ -23,9 +25,25 @@ unit_tests = \
 	tests/unit/test_options \
 	tests/unit/test_os
 
-contract_tests =
+contract_tests = \
+	tests/contract/test_check \
+	tests/contract/test_cycle \
+	tests/contract/test_cycle_triggers \
+	tests/contract/test_dlclose \
+	tests/contract/test_fork \
+	tests/contract/test_header \
+	tests/contract/test_heap \
+	tests/contract/test_heap_abuse \
+	tests/contract/test_options \
+	tests/contract/test_pool \
+	tests/contract/test_pool_bounds \
+	tests/contract/test_threads \
+	tests/contract/test_wait
 
-stress_tests =
+stress_tests = \
+	tests/control/test_controls \
+	tests/stress/test_history \
+	tests/stress/test_sequence
 
 # What the example programs are made of.
 example_tests = \
@@ -61,6 +79,10 @@ tests_unit_test_base_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_base_LDADD = $(UNIT_LIBS)
 tests_unit_test_cache_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_cache_LDADD = $(UNIT_LIBS)
+tests_unit_test_cache_magazines_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_cache_magazines_LDADD = $(UNIT_LIBS)
+tests_unit_test_cache_threads_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_cache_threads_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_central_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_heap_central_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_classes_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -82,21 +104,64 @@ tests_unit_test_os_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move
 
-# Loadable modules for the dlclose tests. Tests find them in TP_TEST_PLUGIN_DIR (a string):
-#
-#   check_LTLIBRARIES += tests/contract/plugin_pool.la
-#   tests_contract_plugin_pool_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
-#   tests_contract_plugin_pool_la_LIBADD = lib/libtidepool.la
-#   tests_contract_test_dlclose_CPPFLAGS = $(PLUGIN_TEST_CPPFLAGS)
+# Loadable modules for the dlclose tests. Tests find them in TP_TEST_PLUGIN_DIR (a string).
 PLUGIN_LINK_FLAGS = $(LIBRARY_LINK_FLAGS) -module -avoid-version -shared -rpath /nowhere
 PLUGIN_TEST_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DTP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/tests/contract/.libs"'
+
+check_LTLIBRARIES += \
+	tests/contract/plugin_control.la \
+	tests/contract/plugin_pool.la
+tests_contract_plugin_control_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+tests_contract_plugin_control_la_LIBADD = lib/libtidepool.la
+tests_contract_plugin_control_la_SOURCES = \
+	tests/contract/plugin_control.c \
+	tests/contract/plugin_pool.c \
+	tests/contract/plugin_pool.h
+tests_contract_plugin_pool_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+tests_contract_plugin_pool_la_LIBADD = lib/libtidepool.la
+tests_contract_plugin_pool_la_SOURCES = \
+	tests/contract/plugin_pool.c \
+	tests/contract/plugin_pool.h
+tests_contract_test_dlclose_CPPFLAGS = $(PLUGIN_TEST_CPPFLAGS)
+
+tests_contract_test_header_SOURCES = \
+	tests/contract/test_header.c \
+	tests/contract/test_header.h \
+	tests/contract/test_header_other.c
+
+# Controls: one thing is wrong in each, and the stress on sequences must find it. Each has a source of
+# the library compiled in, which takes the place of the archive's.
+control_programs = \
+	tests/control/control_exit \
+	tests/control/control_fence \
+	tests/control/control_flush \
+	tests/control/control_limit \
+	tests/control/control_none
+tests_control_control_exit_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_exit_LDADD = $(UNIT_LIBS)
+tests_control_control_exit_SOURCES = tests/control/control_exit.c $(CONTROL_SOURCES)
+tests_control_control_fence_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_fence_LDADD = $(UNIT_LIBS)
+tests_control_control_fence_SOURCES = tests/control/control_fence.c $(CONTROL_SOURCES)
+tests_control_control_flush_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_flush_LDADD = $(UNIT_LIBS)
+tests_control_control_flush_SOURCES = tests/control/control_flush.c $(CONTROL_SOURCES)
+tests_control_control_limit_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_limit_LDADD = $(UNIT_LIBS)
+tests_control_control_limit_SOURCES = tests/control/control_limit.c $(CONTROL_SOURCES)
+tests_control_control_none_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_none_LDADD = $(UNIT_LIBS)
+tests_control_control_none_SOURCES = tests/control/control_none.c $(CONTROL_SOURCES)
+CONTROL_SOURCES = tests/control/control.h tests/control/slow_many.c
+tests_control_test_controls_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DTP_TEST_CONTROL_DIR='"$(abs_top_builddir)/tests/control"'
 
 # --- running them ---
 
 cmocka_tests = $(unit_tests) $(contract_tests) $(stress_tests) $(example_tests)
 if HAVE_CMOCKA
-check_PROGRAMS += $(cmocka_tests)
+check_PROGRAMS += $(cmocka_tests) $(control_programs)
 TESTS = $(cmocka_tests) $(script_tests)
 else
 TESTS = $(script_tests)
@@ -139,6 +204,11 @@ check-instructions: bench-instructions
 EXTRA_DIST += \
 	tests/contract/test_logger.sh \
 	tests/model \
+	tests/stress/model.h \
+	tests/stress/sequence.h \
+	tests/stress/stress.h \
+	tests/unit/cache_help.h \
+	tests/unit/heap_help.h \
 	tools/check-headers \
 	tools/check-layers \
 	tools/check-snippets \

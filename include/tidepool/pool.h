@@ -103,15 +103,16 @@ TP_API void tp_pool_stats_read(tp_pool *pool, tp_pool_stats *stats);
 TP_API TP_NODISCARD void *tp_detail_pool_get(tp_pool *pool);
 TP_API void tp_detail_pool_put(tp_pool *pool, void *object);
 
-/* What an inlined call sees of a pool: its place in every thread's table of caches. */
-struct tp_detail_pool_head {
-    uint32_t offset; /* bytes; 0 leads to the closed record at the table's head; never changes */
-};
+/* A pool's address says its place in every thread's table of caches: pools lie in one region, aligned
+   to its size, at TP_DETAIL_POOL_BYTES times their number. So an inlined call reads nothing of the
+   pool. NULL leads to the closed record at the table's head. */
+#define TP_DETAIL_POOL_BYTES 1024u
+#define TP_DETAIL_POOLS_BYTES (8192u * TP_DETAIL_POOL_BYTES)
 
 TP_ALWAYS_INLINE struct tp_detail_local *tp_detail_pool_local(const tp_pool *pool)
 {
-    const struct tp_detail_pool_head *head = (const struct tp_detail_pool_head *)pool;
-    return tp_detail_local_at(tp_detail_constant(&head->offset));
+    uintptr_t place = (uintptr_t)pool & (TP_DETAIL_POOLS_BYTES - 1);
+    return tp_detail_local_at((uint32_t)(place / (TP_DETAIL_POOL_BYTES / 64)));
 }
 
 /* Takes an object back. It must have come from this pool. NULL is ignored. Keeps errno.
@@ -144,7 +145,7 @@ TP_NODISCARD static inline void *tp_pool_get(tp_pool *pool)
 
 /* A static pool that creates itself at its first get. */
 struct tp_detail_pool_static {
-    uint32_t offset; /* as in tp_detail_pool_head; set once the pool exists */
+    uint32_t offset; /* of the pool's records in threads' tables, bytes; 0 until the pool exists */
     tp_pool *pool;
     tp_pool_options options;
 };

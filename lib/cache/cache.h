@@ -82,13 +82,15 @@ struct tpi_cache_counts {
 
 /* --- one cache: registry.c --- */
 
-/* Gives the cache a number and zero counters. bytes 0: unknown size. False: EAGAIN, all numbers are
-   taken. The caller has filled calls_on_put, closed, bytes, idle_max and the steps of
+/* The lowest number that no cache has; 0: EAGAIN, all are taken. It is the caller's until
+   tpi_cache_close, or tpi_cache_number_give where it was not used. */
+uint32_t tpi_cache_number_take(void);
+void tpi_cache_number_give(uint32_t number);
+/* Opens a cache under a number. bytes 0: unknown size. The caller has filled calls_on_put, closed, bytes, idle_max and the steps of
    dropping. */
-bool tpi_cache_open(struct tpi_cache *cache);
+void tpi_cache_open(struct tpi_cache *cache, uint32_t number);
 /* After tpi_cache_take with TPI_CLOSED_DESTROYED set: gives the number back. Not beside a cycle. */
 void tpi_cache_close(struct tpi_cache *cache);
-uint32_t tpi_cache_offset(const struct tpi_cache *cache); /* of its record in each thread's table */
 void tpi_cache_counts(struct tpi_cache *cache, struct tpi_cache_counts *counts);
 
 /* --- the slow path: traffic.c --- */
@@ -128,7 +130,7 @@ void tpi_cache_drop_doomed_all(void);
 
 /* --- the size classes' caches: sizes.c --- */
 
-bool tpi_sizes_open(void);
+void tpi_sizes_open(void);
 /* Called at the end of a slow heap allocation, no lock held. Filled by lib/runtime. */
 extern void (*tpi_sizes_poll)(void);
 /* Gives n objects of this heap back, past the caches: for what a cycle drops. */

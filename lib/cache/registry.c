@@ -27,7 +27,7 @@ static uint32_t capacity_for(uint64_t bytes)
          : bytes <= TP_HEAP_SMALL_MAX ? 2 : 1;
 }
 
-bool tpi_cache_open(struct tpi_cache *cache)
+uint32_t tpi_cache_number_take(void)
 {
     uint32_t number = 0;
     tpi_lock(&registry_lock);
@@ -36,32 +36,34 @@ bool tpi_cache_open(struct tpi_cache *cache)
             number = i * 64 + tpi_lowest_bit(~numbers_taken[i]);
     if (number != 0)
         tpi_bit_set(numbers_taken, number);
-    tpi_unlock(&registry_lock);
-    if (number == 0) {
+    else
         errno = EAGAIN;
-        return false;
-    }
+    tpi_unlock(&registry_lock);
+    return number;
+}
+
+void tpi_cache_number_give(uint32_t number)
+{
+    tpi_lock(&registry_lock);
+    tpi_bit_clear(numbers_taken, number);
+    tpi_unlock(&registry_lock);
+}
+
+void tpi_cache_open(struct tpi_cache *cache, uint32_t number)
+{
     cache->number = number;
     cache->capacity_base = capacity_for(cache->bytes);
     cache->capacity_max = tpi_min(cache->capacity_base * 4, (uint32_t)TPI_MAGAZINE_MAX);
     cache->capacity = cache->capacity_base;
     cache->budget = cache->idle_max;
     tpi_store_release_ptr(&caches[number], cache);
-    return true;
 }
 
 void tpi_cache_close(struct tpi_cache *cache)
 {
     tpi_magazine_free_chain(tpi_stack_take_all(&cache->empties));
     tpi_store_release_ptr(&caches[cache->number], (struct tpi_cache *)NULL);
-    tpi_lock(&registry_lock);
-    tpi_bit_clear(numbers_taken, cache->number);
-    tpi_unlock(&registry_lock);
-}
-
-uint32_t tpi_cache_offset(const struct tpi_cache *cache)
-{
-    return cache->number * TP_DETAIL_LOCAL_BYTES;
+    tpi_cache_number_give(cache->number);
 }
 
 void tpi_cache_counts(struct tpi_cache *cache, struct tpi_cache_counts *counts)

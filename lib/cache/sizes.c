@@ -24,17 +24,16 @@ static void class_give_back(struct tpi_cache *self, void **objects, uint32_t n)
     tpi_central_free(objects, n);
 }
 
-bool tpi_sizes_open(void)
+void tpi_sizes_open(void)
 {
     for (unsigned i = 1; i < TP_DETAIL_CLASSES; i++) {
         classes[i] = (struct tpi_cache){.bytes = tp_detail_class_bytes(i),
                                         .give_back = class_give_back};
         classes[i].closed = tpi_checked ? TPI_CLOSED_CHECKING : 0;
-        if (!tpi_cache_open(&classes[i]))
-            return false;
-        tpi_check(classes[i].number == i, "size class %u did not get its number", i);
+        uint32_t number = tpi_cache_number_take();
+        tpi_check(number == i, "size class %u did not get its number", i);
+        tpi_cache_open(&classes[i], number);
     }
-    return true;
 }
 
 /* One object from the class's spans, and half a magazine's worth for the next gets: as many may

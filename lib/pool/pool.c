@@ -18,6 +18,10 @@ _Static_assert(TP_POOLS_MAX == TPI_CACHES_MAX - TP_DETAIL_CLASSES, "classes have
 
 static struct tpi_lock static_lock = TPI_LOCK_INIT(TPI_RANK_STATIC);
 static struct tpi_lock pools_lock = TPI_LOCK_INIT(TPI_RANK_POOLS);
+_Static_assert(sizeof(struct tp_pool) <= TP_DETAIL_POOL_BYTES, "a pool fits its place");
+_Static_assert(TP_DETAIL_POOLS_BYTES / TP_DETAIL_POOL_BYTES == TPI_CACHES_MAX, "a place a number");
+
+static char *region;               /* pools_lock; set once */
 static struct tp_pool *pools;      /* pools_lock */
 static struct tp_pool *dead_pools; /* pools_lock */
 
@@ -82,6 +86,23 @@ static void list_add(struct tp_pool *pool)
     tpi_unlock(&pools_lock);
 }
 
+/* The memory of the pool with this number; NULL: ENOMEM. It is never unmapped, so that a pool that
+   is used after its end is recognised. */
+static struct tp_pool *pool_place(uint32_t number)
+{
+    enum { STEP = 65536 };
+    tpi_lock(&pools_lock);
+    if (region == NULL)
+        region = tpi_os_reserve(TP_DETAIL_POOLS_BYTES, TP_DETAIL_POOLS_BYTES);
+    char *place = region == NULL ? NULL : region + (size_t)number * TP_DETAIL_POOL_BYTES;
+    if (place != NULL && !tpi_os_commit(region + (place - region) / STEP * STEP, STEP))
+        place = NULL;
+    tpi_unlock(&pools_lock);
+    if (place == NULL)
+        errno = ENOMEM;
+    return (struct tp_pool *)(void *)place;
+}
+
 tp_pool *tp_pool_create(const tp_pool_options *options)
 {
     int error = options_error(options);
@@ -89,25 +110,23 @@ tp_pool *tp_pool_create(const tp_pool_options *options)
         errno = error;
         return NULL;
     }
-    struct tp_pool *pool = tp_heap_alloc_aligned(TPI_CACHE_LINE, sizeof *pool);
-    if (pool == NULL)
+    uint32_t number = tpi_cache_number_take();
+    if (number == 0)
         return NULL;
+    struct tp_pool *pool = pool_place(number);
+    char *name = NULL;
+    if (pool == NULL || (options->name != NULL && (name = name_copy(options->name)) == NULL)) {
+        tpi_cache_number_give(number);
+        errno = ENOMEM;
+        return NULL;
+    }
     pool_fill(pool, options);
-    if (options->name != NULL && (pool->options.name = name_copy(options->name)) == NULL)
-        goto fail;
-    if (!tpi_cache_open(&pool->cache))
-        goto fail;
-    pool->head.offset = tpi_cache_offset(&pool->cache);
+    pool->options.name = name;
+    tpi_cache_open(&pool->cache, number);
     pool->signature = TPI_POOL_SIGNATURE;
     list_add(pool);
     tpi_service_start();
     return pool;
-fail:
-    error = errno;
-    tp_heap_free((void *)(uintptr_t)pool->options.name);
-    tp_heap_free(pool);
-    errno = error;
-    return NULL;
 }
 
 static void closed_or(struct tp_pool *pool, uint32_t bit)
@@ -161,9 +180,8 @@ void tpi_pools_reap(void)
     tpi_unlock(&pools_lock);
     while (pool != NULL) {
         struct tp_pool *next = pool->next_dead;
-        tpi_cache_close(&pool->cache);
         tp_heap_free((void *)(uintptr_t)pool->options.name);
-        tp_heap_free(pool);
+        tpi_cache_close(&pool->cache);
         pool = next;
     }
 }
@@ -209,7 +227,7 @@ tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self)
         if (pool != NULL) {
             note_exit_once();
             tpi_store_release_ptr(&self->pool, pool);
-            tpi_store_relaxed_32(&self->offset, pool->head.offset);
+            tpi_store_relaxed_32(&self->offset, pool->cache.number * TP_DETAIL_LOCAL_BYTES);
         }
     }
     tpi_callback_leave();

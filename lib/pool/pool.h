@@ -13,8 +13,7 @@
 enum { TPI_POOL_SIGNATURE = 0x54504f4c };
 
 struct tp_pool {
-    struct tp_detail_pool_head head; /* first: what the inlined path reads */
-    uint32_t signature;              /* written last when it is made, cleared first when it goes */
+    uint32_t signature; /* written last when it is made, cleared first when it goes */
     struct tp_pool_options options;  /* name: the pool's own copy */
     struct tpi_cache cache;
 

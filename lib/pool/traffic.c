@@ -80,7 +80,7 @@ static void put_drop(struct tp_pool *pool, void *object)
 /* Into a cache, or to who waits, or dropped. The callbacks ran; it is nobody's. */
 static void put_idle(struct tp_pool *pool, void *object)
 {
-    struct tp_detail_local *local = tp_detail_local_at(pool->head.offset);
+    struct tp_detail_local *local = tp_detail_pool_local(pool);
     if (tpi_sequence_put_many(local, &object, 1) == 1)
         return;
     if (tpi_check_is_on())
@@ -126,7 +126,7 @@ void tp_detail_pool_put(tp_pool *pool, void *object)
 
 size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n)
 {
-    size_t got = tpi_sequence_get_many(tp_detail_local_at(pool->head.offset), objects, n);
+    size_t got = tpi_sequence_get_many(tp_detail_pool_local(pool), objects, n);
     if (tpi_likely(got == n))
         return n;
     pool_check(pool, "tp_pool_get_many");
@@ -151,7 +151,7 @@ void tp_pool_put_many(tp_pool *pool, void **objects, size_t n)
     size_t done = 0;
     bool plain = !pool->cache.calls_on_put && !tpi_check_is_on() && !tpi_sanitized;
     if (tpi_likely(plain) && tpi_none_is_null(objects, n)) {
-        done = tpi_sequence_put_many(tp_detail_local_at(pool->head.offset), objects, n);
+        done = tpi_sequence_put_many(tp_detail_pool_local(pool), objects, n);
         if (tpi_likely(done == n))
             return;
         pool_check(pool, "tp_pool_put_many");

@@ -66,7 +66,7 @@ __attribute__((constructor(101))) static void start(void)
     tpi_options_parse(&options, getenv("TIDEPOOL"));
     tpi_sequences_set(sequences_mode(&options));
     tpi_cached_bytes_max_set((uint64_t)options.cachemax);
-    tpi_check(tpi_sizes_open(), "the size classes' caches could not be opened");
+    tpi_sizes_open();
     tpi_pacer_configure((int)options.gcpercent, options.memlimit);
     tpi_service_configure(&(struct tpi_service_options){
         .service = options.service != 0,

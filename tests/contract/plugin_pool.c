@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A plugin that uses the library by its header alone; see plugin_pool.h, test_dlclose.c. */
-#include <stdlib.h>
-
 #include "plugin_pool.h"
 
 struct widget {
@@ -27,17 +25,18 @@ static bool work(tp_pool *pool, unsigned n)
     return right;
 }
 
-static tp_pool *last_pool;
+/* What C++ does for static objects: atexit may be a sanitizer's, which knows no plugins. */
+int __cxa_atexit(void (*handler)(void *), void *argument, void *object);
+extern __attribute__((visibility("hidden"))) void *__dso_handle;
 
-static void last_words(void)
+static void last_words(void *pool)
 {
-    pool_put(last_pool, pool_get(last_pool));
+    pool_put(pool, pool_get(pool));
 }
 
 static bool at_unload(tp_pool *pool)
 {
-    last_pool = pool;
-    return atexit(last_words) == 0;
+    return __cxa_atexit(last_words, pool, &__dso_handle) == 0;
 }
 
 extern const struct plugin plugin;

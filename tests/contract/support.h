@@ -60,19 +60,20 @@ enum {
 #endif
 #endif
 #if defined(SUPPORT_TSAN)
-enum { support_tsan = 1, support_sanitized = 1 };
+enum { support_tsan = 1, support_asan = 0, support_sanitized = 1 };
 #elif defined(SUPPORT_ASAN)
-enum { support_tsan = 0, support_sanitized = 1 };
+enum { support_tsan = 0, support_asan = 1, support_sanitized = 1 };
 #else
-enum { support_tsan = 0, support_sanitized = 0 };
+enum { support_tsan = 0, support_asan = 0, support_sanitized = 0 };
 #endif
 
-/* TSan's table of locks that one thread holds has 64 places: fork holds more. And it lets a child of
-   a threaded process start no thread unless told. Other builds call it never. */
+/* TSan's table of locks that one thread holds has 64 places: fork holds more. It lets a child of a
+   threaded process start no thread unless told. And it sleeps a second before it exits. Other builds
+   call this never. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
-    return "detect_deadlocks=0:die_after_fork=0";
+    return "detect_deadlocks=0:die_after_fork=0:atexit_sleep_ms=0";
 }
 
 /* --- counters that threads share --- */
@@ -185,8 +186,7 @@ static inline bool support_poisons(void)
 /* Whether this thread's gets and puts in this pool are inlined at present. */
 static inline bool support_inlined(tp_pool *pool)
 {
-    const struct tp_detail_pool_head *head = (const struct tp_detail_pool_head *)pool;
-    return tp_detail_local_at(head->offset)->ceiling != 0;
+    return tp_detail_pool_local(pool)->ceiling != 0;
 }
 
 /* --- memory --- */
@@ -331,7 +331,8 @@ static inline void support_aborts(const char *name, const char *options, const c
 
 /* --- groups, and the modes that they run in --- */
 
-static const char *const support_modes[] = {"service=0", support_sanitized ? NULL : "rseq=off", NULL};
+static const char *const support_modes[] = {"service=0", support_sanitized ? NULL : "rseq=off",
+                                            NULL};
 
 /* The whole program again with these options; its number of failures. */
 static inline int support_again(const char *mode)

@@ -72,8 +72,9 @@ static void good_size_is_usable_size(void **state)
         tp_heap_free(memory);
         last = good;
     }
+    size_t guard = support_poisons() ? 64 : 0; /* a checked build keeps some bytes behind */
     for (size_t size = 64; size <= TP_HEAP_SMALL_MAX; size++) /* little is wasted */
-        assert_true(tp_heap_good_size(size) - size <= size / 4);
+        assert_true(tp_heap_good_size(size) - size <= size / 4 + guard);
 }
 
 static void neighbours_do_not_overlap(void **state)

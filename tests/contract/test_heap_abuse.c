@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What no program may do with the heap: each case aborts with one line that names the address. The
-   double free of a small object is found in checked builds only: elsewhere free looks at nothing. */
+   double free of a small object is found in checked builds only: elsewhere free looks at nothing.
+   And what AddressSanitizer sees because the heap tells it. */
 #include "support.h"
 
 static volatile size_t past = 0; /* what the compiler cannot see through */
@@ -114,27 +115,38 @@ static int free_of_small_twice_later(void)
 static int write_behind_small(void)
 {
     char *memory = tp_heap_alloc(100);
-    size_t usable = tp_heap_usable_size(memory);
-    volatile char *behind = memory + 100 + past;
+    volatile char *behind = memory + tp_heap_usable_size(memory) + past;
     names(memory);
-    if (usable == 100)
-        return 1;
     *behind = 7;
     tp_heap_free(memory);
     return 0;
 }
 
-static int write_after_free(void)
+/* --- where ASan watches --- */
+
+static int read_after_free(void)
 {
     volatile char *memory = tp_heap_alloc(100);
     names((const void *)memory);
     tp_heap_free((void *)memory);
-    memory[20] = 7;
-    for (unsigned i = 0; i < 100; i++)
-        tp_heap_free(tp_heap_alloc(100));
-    tp_gc_collect();
-    tp_gc_collect();
-    return 0;
+    return memory[20 + past] == 3;
+}
+
+static int read_after_put(void)
+{
+    tp_pool *pool = tp_pool_create(&(tp_pool_options){.size = 64});
+    volatile char *object = tp_pool_get(pool);
+    names((const void *)object);
+    tp_pool_put(pool, (void *)object);
+    return object[20 + past] == 3;
+}
+
+static int read_of_large_after_free(void)
+{
+    volatile char *memory = tp_heap_alloc(100000);
+    names((const void *)memory);
+    tp_heap_free((void *)memory);
+    return memory[50000 + past] == 3;
 }
 
 static const struct support_scenario scenarios[] = {
@@ -150,7 +162,9 @@ static const struct support_scenario scenarios[] = {
     {"free_of_small_twice", free_of_small_twice},
     {"free_of_small_twice_later", free_of_small_twice_later},
     {"write_behind_small", write_behind_small},
-    {"write_after_free", write_after_free},
+    {"read_after_free", read_after_free},
+    {"read_after_put", read_after_put},
+    {"read_of_large_after_free", read_of_large_after_free},
     {NULL, NULL},
 };
 
@@ -210,13 +224,25 @@ static void double_frees_of_small_objects(void **state)
 static void writes_past_a_small_object(void **state)
 {
     (void)state;
-    in_a_checked_build("write_behind_small", "free");
+    in_a_checked_build("write_behind_small", "past the end");
 }
 
-static void writes_after_a_free(void **state)
+static void asan_sees(const char *name)
+{
+    struct support_result result;
+    if (!support_asan)
+        skip();
+    support_run(name, NULL, &result);
+    if (strstr(result.text, "AddressSanitizer: use-after-poison") == NULL)
+        fail_msg("%s: status 0x%x, stderr:\n%s", name, (unsigned)result.status, result.text);
+}
+
+static void asan_sees_reads_of_what_is_free_or_idle(void **state)
 {
     (void)state;
-    in_a_checked_build("write_after_free", "");
+    asan_sees("read_after_free");
+    asan_sees("read_after_put");
+    asan_sees("read_of_large_after_free");
 }
 
 int main(int argc, char **argv)
@@ -227,7 +253,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(frees_inside_small_objects),
         cmocka_unit_test(double_frees_of_small_objects),
         cmocka_unit_test(writes_past_a_small_object),
-        cmocka_unit_test(writes_after_a_free),
+        cmocka_unit_test(asan_sees_reads_of_what_is_free_or_idle),
     };
     (void)argc;
     support_start(argv, scenarios);

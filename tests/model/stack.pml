@@ -2,16 +2,16 @@
 /* A depot: the lock-free stack of magazines whose head is {number of the top one, tag}.
 
    Here                       in lib/cache/magazine.c
-   pop                        tpi_stack_pop: load the head, load the top's next (stale, if the top has
-                              left meanwhile), exchange
+   pop                        tpi_stack_pop: load the head, load the top's next (stale, if the top
+                              has left meanwhile), exchange
    push                       tpi_stack_push: load the head, store it in next, exchange
    take_all, put_all          tpi_stack_take_all, tpi_stack_put_all: a cycle's and a closer's
    user                       any thread: what it popped it pushes back, alone or in another order
 
    A number names the same memory for ever, so a stale next is some number, never a fault.
 
-   Invariants: a magazine that somebody gets was in the stack (so it is in one place), and at the end,
-   when all have pushed back what they had, each is in the stack once.
+   Invariants: a magazine that somebody gets was in the stack (so it is in one place), and at the
+   end, when all have pushed back what they had, each is in the stack once.
 
    Left out: that a tag of 32 bits comes round after 2^32 changes within one pop; the order of
    stores (the exchange releases, the loads of the head acquire: docs/MEMORY_ORDER.md). Each process

@@ -2,20 +2,20 @@
 /* Closing, taking and stealing: what docs/design/rseq.md promises, for one cache and two threads.
 
    Here                       in lib/
-   owner, get_* and put_*     include/tidepool/detail/sequence_x86_64.h: one step for each shared
-                              access: the word (and announcement), the limit, objects, the slot, the
-                              word again
-   owner, slow_get, slow_put  cache/traffic.c: get_locked, make_room; leave (open, then unlock)
-   owner, steal               cache/traffic.c: spare_move
-   owner, exit                cache/thread.c: thread_exit, record_leave. Then the record is a new
+   get, put                   include/tidepool/detail/sequence_x86_64.h: one step for each shared
+                              access: the word (and announcement), the limit, objects, the slot,
+                              the word again
+   slow_get, slow_put         cache/traffic.c: get_locked, make_room; leave (open, then unlock)
+   steal                      cache/traffic.c: spare_move
+   exit                       cache/thread.c: thread_exit, record_leave. Then the record is a new
                               thread's (attach), which is what the owner goes on as
    closer                     cache/close.c: tpi_close_and_visit, with cache/rotate.c's rotate_depot
                               and rotate_local (a cycle), or take_local (tpi_cache_take)
    fence                      os/rseq.c: membarrier(PRIVATE_EXPEDITED_RSEQ)
 
    Preemption, migration and signals need no steps of their own: a process that is not scheduled
-   stands where it is for as long as the search likes, and restarts by itself are let happen anywhere.
-   The fence restarts each owner that is between announcement and commit.
+   stands where it is for as long as the search likes, and may restart by itself anywhere. The fence
+   restarts each owner that is between announcement and commit.
 
    Invariants:
    1. An object that is handed out or dropped was idle: it is never in two hands.
@@ -31,168 +31,44 @@
 
    Broken: BROKEN_PLAIN_FENCE (PRIVATE_EXPEDITED orders memory and restarts nobody), BROKEN_CEILING
    (the closer leaves one limit open), BROKEN_TAKE_FIRST (takes, then fences), BROKEN_REOPEN (an
-   owner opens its limits when it has unlocked already), BROKEN_EXIT (no flush), BROKEN_ZERO_FLOOR (a
-   visit leaves a floor of zero: open for a sequence that has read the level before the visit, and
-   that no fence restarts because it began after the fence). */
+   owner opens its limits when it has unlocked already), BROKEN_EXIT (no flush), BROKEN_ZERO_FLOOR
+   (a visit leaves a floor of zero: open to a sequence that read the level before the visit, and
+   that no fence restarts, since it began after the fence). */
 
-#ifndef CAPACITY
-#define CAPACITY 2 /* slots of a magazine. With 1, two objects fill loaded and previous. */
+#if defined(BROKEN_PLAIN_FENCE)
+#define FENCE_RESTARTS(t) false
+#else
+#define FENCE_RESTARTS(t) (fence_due && announced[t])
 #endif
-#define OBJECTS   2
-#define MAGAZINES 3
+#if defined(BROKEN_CEILING)
+#define CLOSE_CEILING(t)
+#define LIMITS_OPEN(t) r[t].floor_open
+#else
+#define CLOSE_CEILING(t) r[t].ceiling_open = false
+#define LIMITS_OPEN(t)   (r[t].floor_open || r[t].ceiling_open)
+#endif
+#if defined(BROKEN_TAKE_FIRST)
+#define FENCE_AND_VISIT visit(0); visit(1); fence()
+#else
+#define FENCE_AND_VISIT fence(); visit(0); visit(1)
+#endif
+#if defined(BROKEN_REOPEN)
+#define LEAVE r[t].locked = false; atomic { open_own(); FORGET }
+#else
+#define LEAVE open_own(); atomic { r[t].locked = false; FORGET }
+#endif
+#if defined(BROKEN_EXIT)
+#define FLUSH
+#else
+#define FLUSH flush()
+#endif
+#if defined(BROKEN_ZERO_FLOOR)
+#define FLOOR_AFTER_VISIT true
+#else
+#define FLOOR_AFTER_VISIT false
+#endif
 
-#define UNMADE 0
-#define IDLE   1
-#define HAND   2 /* HAND + t: in use by thread t */
-
-typedef magazine {
-    byte slot[CAPACITY];
-    byte count; /* while it is loaded the record's level counts */
-    byte next;
-    bool out;   /* not on the free list */
-};
-typedef record {
-    bool locked;
-    bool floor_open, ceiling_open; /* the floor is 0, the ceiling CAPACITY */
-    byte level, loaded, previous, victims;
-};
-
-magazine m[MAGAZINES + 1]; /* by number; 0 is none */
-record r[2];
-byte depot, victims;       /* stacks: the top magazine's number */
-byte where[OBJECTS + 1];
-bool announced[2], restart[2];
-bool stopped[2];
-byte cycles[2];            /* that began since the thread stopped */
-byte thief_holds[2];       /* a magazine in spare_move's hand */
-
-hidden byte i_, j_, n_, t_; /* of d_step and atomic blocks alone: never part of a state */
-
-inline stack_push(stack, number)
-{
-    m[number].next = stack;
-    stack = number;
-}
-
-/* Also a record's list of victims. */
-inline stack_pop(stack, number)
-{
-    number = stack;
-    stack = m[number].next;
-    m[number].next = 0;
-}
-
-inline magazine_free(number)
-{
-    m[number].out = false;
-    m[number].next = 0;
-    m[number].count = 0;
-    for (j_ : 0 .. CAPACITY - 1) {
-        m[number].slot[j_] = 0;
-    }
-}
-
-/* Into a stack where it has objects, else to the free ones. 0 is ignored. */
-inline store(stack, number)
-{
-    if
-    :: number != 0 && m[number].count != 0 -> stack_push(stack, number)
-    :: number != 0 && m[number].count == 0 -> magazine_free(number)
-    :: else
-    fi;
-}
-
-inline unload(t, number)
-{
-    number = r[t].loaded;
-    if
-    :: number != 0 ->
-        m[number].count = r[t].level;
-        for (j_ : 0 .. CAPACITY - 1) {
-            if
-            :: j_ >= m[number].count -> m[number].slot[j_] = 0 /* nobody's */
-            :: else
-            fi
-        }
-    :: else
-    fi;
-    r[t].level = 0;
-    r[t].loaded = 0;
-}
-
-inline load(t, number)
-{
-    r[t].loaded = number;
-    r[t].level = m[number].count;
-}
-
-inline hand_out(t, object)
-{
-    assert(where[object] == IDLE); /* invariant 1 */
-    where[object] = HAND + t;
-}
-
-inline doom(number)
-{
-    if
-    :: number != 0 ->
-        for (j_ : 0 .. CAPACITY - 1) {
-            if
-            :: j_ < m[number].count ->
-                assert(where[m[number].slot[j_]] == IDLE); /* invariant 1 */
-                where[m[number].slot[j_]] = UNMADE
-            :: else
-            fi
-        }
-        magazine_free(number)
-    :: else
-    fi;
-}
-
-/* Adds to n_ how often `object` is in the first `count` slots of a magazine. */
-inline seek(number, upto)
-{
-    for (j_ : 0 .. CAPACITY - 1) {
-        if
-        :: j_ < upto && m[number].slot[j_] == i_ -> n_++
-        :: else
-        fi
-    }
-}
-
-inline seek_chain(first)
-{
-    t_ = first;
-    do
-    :: t_ != 0 -> seek(t_, m[t_].count); t_ = m[t_].next
-    :: else -> break
-    od;
-}
-
-inline seek_record(t)
-{
-    seek(r[t].loaded, r[t].level);
-    seek(r[t].previous, m[r[t].previous].count);
-    seek_chain(r[t].victims);
-    seek(thief_holds[t], m[thief_holds[t]].count);
-}
-
-inline check_places()
-{
-    for (i_ : 1 .. OBJECTS) {
-        n_ = 0;
-        seek_record(0);
-        seek_record(1);
-        seek_chain(depot);
-        seek_chain(victims);
-        assert(n_ == (where[i_] == IDLE)); /* invariant 2 */
-    }
-}
-
-inline check_stopped(t)
-{
-    assert(cycles[t] < 2 || (r[t].level == 0 && r[t].previous == 0 && r[t].victims == 0));
-}
+#include "records.pml"
 
 /* ---- an owner ---- */
 
@@ -225,17 +101,6 @@ inline open_own()
 /* The process's own variables are cleared with its last step, so that spin sees fewer states. */
 #define FORGET object = 0; level = 0; number = 0
 
-inline leave()
-{
-#ifdef BROKEN_REOPEN
-    r[t].locked = false;
-    atomic { open_own(); FORGET }
-#else
-    open_own();
-    atomic { r[t].locked = false; FORGET }
-#endif
-}
-
 /* Any object that the thread has in use, to be put. */
 inline select_held()
 {
@@ -249,21 +114,10 @@ inline select_held()
     od
 }
 
-proctype owner(byte t)
+/* The parts of an owner; each goes on at the label of another. */
+
+inline sequence_get()
 {
-    byte object, level, number;
-
-end_outside:
-    atomic {
-        if
-        :: goto get
-        :: select_held()
-        :: goto exit
-        :: goto stop
-        fi
-    }
-
-get:
     atomic { object = 0; announced[t] = true; level = r[t].level }
     atomic {
         STEP(get);
@@ -286,8 +140,10 @@ get:
         FORGET;
         goto end_outside
     }
+}
 
-put:
+inline sequence_put()
+{
     atomic { announced[t] = true; level = r[t].level }
     atomic {
         STEP(put);
@@ -309,8 +165,10 @@ put:
         FORGET;
         goto end_outside
     }
+}
 
-slow_get:
+inline find()
+{
     lock_own();
     atomic {
         if
@@ -349,7 +207,10 @@ refill:
         :: else -> goto missed
         fi
     }
-take_loaded:
+}
+
+inline take_found()
+{
     atomic {
         r[t].level--;
         object = m[r[t].loaded].slot[r[t].level];
@@ -357,7 +218,7 @@ take_loaded:
         hand_out(t, object);
         FORGET
     }
-    leave();
+    LEAVE;
     goto end_outside;
 take_victim:
     atomic {
@@ -372,10 +233,13 @@ take_victim:
         fi;
         FORGET
     }
-    leave();
-    goto end_outside;
-missed:
-    leave();
+    LEAVE;
+    goto end_outside
+}
+
+inline steal_or_make()
+{
+    LEAVE;
     atomic {
         number = 0;
         if
@@ -417,58 +281,60 @@ make:
         FORGET;
         goto end_outside
     }
+}
 
-slow_put:
+/* Makes the loaded magazine have room for one more. */
+inline make_room()
+{
+    if
+    :: r[t].loaded != 0 && r[t].level < CAPACITY
+    :: else ->
+        if
+        :: r[t].previous != 0 && m[r[t].previous].count < CAPACITY ->
+            unload(t, number);
+            load(t, r[t].previous);
+            r[t].previous = number
+        :: else -> /* a new one; the full previous one goes to the depot */
+            n_ = 1;
+            do
+            :: n_ <= MAGAZINES && m[n_].out -> n_++
+            :: else -> break
+            od;
+            if
+            :: n_ > MAGAZINES -> where[object] = UNMADE; n_ = 0; goto slow_put_end
+            :: else
+            fi;
+            m[n_].out = true;
+            unload(t, number);
+            if
+            :: number != 0 -> store(depot, r[t].previous); r[t].previous = number
+            :: else
+            fi;
+            load(t, n_);
+            n_ = 0
+        fi
+    fi
+}
+
+inline put_slow()
+{
     lock_own();
     atomic {
-        if
-        :: r[t].loaded != 0 && r[t].level < CAPACITY
-        :: else ->
-            if
-            :: r[t].previous != 0 && m[r[t].previous].count < CAPACITY ->
-                unload(t, number);
-                load(t, r[t].previous);
-                r[t].previous = number
-            :: else -> /* a new one; the full previous one goes to the depot */
-                n_ = 1;
-                do
-                :: n_ <= MAGAZINES && m[n_].out -> n_++
-                :: else -> break
-                od;
-                if
-                :: n_ > MAGAZINES -> where[object] = UNMADE; n_ = 0; goto slow_put_end
-                :: else
-                fi;
-                m[n_].out = true;
-                unload(t, number);
-                if
-                :: number != 0 -> store(depot, r[t].previous); r[t].previous = number
-                :: else
-                fi;
-                load(t, n_);
-                n_ = 0
-            fi
-        fi;
+        make_room();
         m[r[t].loaded].slot[r[t].level] = object;
         r[t].level++;
         where[object] = IDLE
     }
 slow_put_end:
-    leave();
-    goto end_outside;
+    LEAVE;
+    goto end_outside
+}
 
-exit:
+inline leave_for_good()
+{
     atomic { !r[t].locked -> r[t].locked = true }
     atomic {
-#ifndef BROKEN_EXIT
-        unload(t, number);
-        store(depot, number);
-        store(depot, r[t].previous);
-        do
-        :: r[t].victims != 0 -> stack_pop(r[t].victims, number); store(victims, number)
-        :: else -> break
-        od;
-#endif
+        FLUSH;
         r[t].level = 0;
         r[t].loaded = 0;
         r[t].previous = 0;
@@ -477,8 +343,36 @@ exit:
         r[t].ceiling_open = false
     }
     atomic { r[t].locked = false; FORGET }
-    goto end_outside;
+    goto end_outside
+}
 
+proctype owner(byte t)
+{
+    byte object, level, number;
+
+end_outside:
+    atomic {
+        if
+        :: goto get
+        :: select_held()
+        :: goto exit
+        :: goto stop
+        fi
+    }
+get:
+    sequence_get();
+put:
+    sequence_put();
+slow_get:
+    find();
+take_loaded:
+    take_found();
+missed:
+    steal_or_make();
+slow_put:
+    put_slow();
+exit:
+    leave_for_good();
 stop:
     atomic { FORGET; announced[t] = false; restart[t] = false; stopped[t] = true }
 end_stopped:
@@ -496,36 +390,28 @@ inline close(t)
         :: else
         fi;
         r[t].floor_open = false;
-#ifndef BROKEN_CEILING
-        r[t].ceiling_open = false
-#endif
+        CLOSE_CEILING(t)
     }
 }
 
 inline fence()
 {
-#ifdef BROKEN_PLAIN_FENCE
-    skip
-#else
     atomic {
         if
-        :: fence_due && announced[0] -> restart[0] = true
+        :: FENCE_RESTARTS(0) -> restart[0] = true
         :: else
         fi;
         if
-        :: fence_due && announced[1] -> restart[1] = true
+        :: FENCE_RESTARTS(1) -> restart[1] = true
         :: else
         fi
     }
-#endif
 }
 
 inline visit(t)
 {
     atomic {
-#ifndef BROKEN_CEILING
-        assert(!r[t].floor_open && !r[t].ceiling_open); /* invariant 3 */
-#endif
+        assert(!LIMITS_OPEN(t)); /* invariant 3 */
         unload(t, number);
         if
         :: cycle ->
@@ -544,9 +430,7 @@ inline visit(t)
             od
         fi;
         r[t].previous = 0;
-#ifdef BROKEN_ZERO_FLOOR
-        r[t].floor_open = true;
-#endif
+        r[t].floor_open = FLOOR_AFTER_VISIT;
         number = 0;
         n_ = 0
     }
@@ -597,15 +481,7 @@ end_idle:
 records:
     close(0);
     close(1);
-#ifdef BROKEN_TAKE_FIRST
-    visit(0);
-    visit(1);
-    fence();
-#else
-    fence();
-    visit(0);
-    visit(1);
-#endif
+    FENCE_AND_VISIT;
     d_step {
         check_places();
         check_stopped(0);

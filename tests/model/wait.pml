@@ -13,10 +13,10 @@
    cycle, reserve, destroy    cache/rotate.c: rotate_depot, rotate_local, and the drop of what was
                               doomed; pool/stock.c: tp_pool_reserve; pool/pool.c: tp_pool_destroy
 
-   Objects have no names here, only numbers: in a thread's record (kept), in the depots (depot[n]: how
-   many magazines hold n), in use (held), doomed. That each is in one place is taking.pml's business,
-   and so are sequences and the fence: a thread's inlined put is one step here, possible while its
-   limits are open. Both depots are one: a waiter looks in both.
+   Objects have no names here, only numbers: in a thread's record (kept), in the depots (depot[n]:
+   how many magazines hold n), in use (held), doomed. That each is in one place is taking.pml's
+   business, and so are sequences and the fence: a thread's inlined put is one step here, possible
+   while its limits are open. Both depots are one: a waiter looks in both.
 
    Invariants, when nobody can go on:
    1. No waiter sleeps while an object is idle or live < live_max. (It may, when all objects are in
@@ -31,17 +31,73 @@
 
    Broken: BROKEN_BIT_OUTSIDE_LOCK (a put looks at WAITING before it locks its record),
    BROKEN_TAKE_FIRST (a waiter takes, then sets WAITING), BROKEN_WAKE_FIRST (a drop wakes before it
-   gives live back), BROKEN_ONE_LOOK (no second look at the depots after the lock was left for make),
-   BROKEN_WHOLE_MAGAZINE (a get loads a whole magazine although somebody waits), BROKEN_IN_HAND
-   (get_shared and cycles have a magazine in hand while a waiter looks), BROKEN_RESERVE (reserve wakes
-   nobody), BROKEN_DESTROY_LOOK (no look at DESTROYED right before the sleep), BROKEN_HAND_OVER
-   (handed over in a destroyed pool). */
+   gives live back), BROKEN_ONE_LOOK (no second look at the depots after the lock was left for
+   make), BROKEN_WHOLE_MAGAZINE (a get loads a whole magazine although somebody waits),
+   BROKEN_IN_HAND (get_shared and cycles have a magazine in hand while a waiter looks),
+   BROKEN_RESERVE (reserve wakes nobody), BROKEN_DESTROY_LOOK (no look at DESTROYED right before the
+   sleep), BROKEN_HAND_OVER (handed over in a destroyed pool). */
 
-#ifndef OPERATIONS
-#define OPERATIONS 2
+#if defined(BROKEN_BIT_OUTSIDE_LOCK)
+#define LOCK_AND_LOOK done = !CLOSED; atomic { LOCK(record_lock[t]); open[t] = false }
+#else
+#define LOCK_AND_LOOK atomic { LOCK(record_lock[t]); open[t] = false; done = !CLOSED }
+#endif
+#if defined(BROKEN_TAKE_FIRST)
+#define RAISE_AND_TAKE take(); raise()
+#else
+#define RAISE_AND_TAKE raise(); take()
+#endif
+#if defined(BROKEN_WAKE_FIRST)
+#define GIVE_BACK_AND_WAKE(count) wake_one(); atomic { live--; count-- }
+#else
+#define GIVE_BACK_AND_WAKE(count) atomic { live--; count-- } wake_one()
+#endif
+#if defined(BROKEN_ONE_LOOK)
+#define SECOND_LOOK skip
+#else
+#define SECOND_LOOK get_shared()
+#endif
+#if defined(BROKEN_WHOLE_MAGAZINE)
+#define SEES_WAITING false
+#else
+#define SEES_WAITING waiting_bit
+#endif
+/* What keeps magazines out of everybody's hands while somebody looks. */
+#if defined(BROKEN_IN_HAND)
+#define HANDS_BEGIN true
+#define HANDS_END
+#else
+#define HANDS_BEGIN !closer_lock -> closer_lock = true
+#define HANDS_END   closer_lock = false
+#endif
+#if defined(BROKEN_RESERVE)
+#define RESERVE_WAKES false
+#else
+#define RESERVE_WAKES done
+#endif
+#if defined(BROKEN_DESTROY_LOOK)
+#define SEES_DESTROYED false
+#else
+#define SEES_DESTROYED destroyed
+#endif
+#if defined(BROKEN_HAND_OVER)
+#define TAKES_HAND_OVER (waiting != 0)
+#else
+#define TAKES_HAND_OVER (waiting != 0 && !destroyed)
+#endif
+
+/* How much each thread does, and the one for cycles, reserves and destroys. */
+#ifndef FIRST
+#define FIRST 1
+#endif
+#ifndef SECOND
+#define SECOND 1
+#endif
+#ifndef THIRD
+#define THIRD 1
 #endif
 #ifndef SERVICES
-#define SERVICES 2 /* cycles, reserves, destroys */
+#define SERVICES 1
 #endif
 #define THREADS  3
 #define LIVE_MAX 2
@@ -98,23 +154,8 @@ inline make(count)
 
 inline drop(count)
 {
-#ifdef BROKEN_WAKE_FIRST
-    wake_one();
-    atomic { live--; count-- }
-#else
-    atomic { live--; count-- }
-    wake_one()
-#endif
+    GIVE_BACK_AND_WAKE(count)
 }
-
-/* What keeps magazines out of everybody's hands while somebody looks. */
-#ifdef BROKEN_IN_HAND
-#define HANDS_BEGIN true
-#define HANDS_END
-#else
-#define HANDS_BEGIN !closer_lock -> closer_lock = true
-#define HANDS_END   closer_lock = false
-#endif
 
 /* done: one from the depots. */
 inline get_shared()
@@ -169,12 +210,9 @@ inline cache_get()
     atomic {
         LOCK(record_lock[t]);
         open[t] = false;
-        seen = waiting_bit
+        seen = SEES_WAITING
     }
     atomic {
-#ifdef BROKEN_WHOLE_MAGAZINE
-        seen = false;
-#endif
         if
         :: kept[t] > 0 -> kept[t]--; held[t]++; done = true
         :: kept[t] == 0 && !seen && depot[1] > 0 -> depot[1]--; held[t]++; done = true
@@ -189,11 +227,7 @@ inline cache_get()
 inline hand_over()
 {
     atomic {
-#ifdef BROKEN_HAND_OVER
-        !wait_lock -> done = (waiting != 0);
-#else
-        !wait_lock -> done = (waiting != 0 && !destroyed);
-#endif
+        !wait_lock -> done = TAKES_HAND_OVER;
         if
         :: done -> held[t]--; depot[1]++; signal()
         :: !done
@@ -205,12 +239,7 @@ inline put()
 {
     do
     :: true ->
-#ifdef BROKEN_BIT_OUTSIDE_LOCK
-        done = !CLOSED;
-        atomic { LOCK(record_lock[t]); open[t] = false }
-#else
-        atomic { LOCK(record_lock[t]); open[t] = false; done = !CLOSED }
-#endif
+        LOCK_AND_LOOK;
         atomic {
             if
             :: done -> held[t]--; kept[t]++
@@ -232,23 +261,17 @@ inline put()
     done = false
 }
 
-inline waiting_change(by)
+inline raise()
 {
-    waiting = waiting + by;
-    waiting_bit = (waiting != 0)
+    waiting++;
+    waiting_bit = true
 }
 
 /* in_time: it may sleep; not so a get at live_max. */
 inline get_wait()
 {
     atomic { LOCK(wait_lock) }
-#ifdef BROKEN_TAKE_FIRST
-    take();
-    waiting_change(1);
-#else
-    waiting_change(1);
-    take();
-#endif
+    RAISE_AND_TAKE;
     do
     :: destroyed -> break
     :: !destroyed ->
@@ -260,21 +283,15 @@ inline get_wait()
         wait_lock = false;
         make(held[t]);
         atomic { LOCK(wait_lock) }
-#ifndef BROKEN_ONE_LOOK
         if
         :: done
-        :: !done -> get_shared()
+        :: !done -> SECOND_LOOK
         fi;
-#endif
         if
         :: done || !in_time -> break
         :: !done && in_time && live < LIVE_MAX
-#ifndef BROKEN_DESTROY_LOOK
-        :: !done && in_time && live >= LIVE_MAX && destroyed -> break
-        :: !done && in_time && live >= LIVE_MAX && !destroyed ->
-#else
-        :: !done && in_time && live >= LIVE_MAX ->
-#endif
+        :: !done && in_time && live >= LIVE_MAX && SEES_DESTROYED -> break
+        :: !done && in_time && live >= LIVE_MAX && !SEES_DESTROYED ->
             atomic { wait_lock = false; asleep[t] = true }
 end_asleep:
             atomic {
@@ -290,16 +307,15 @@ end_asleep:
     atomic { waiting_bit = (waiting != 0); wait_lock = false }
 }
 
-proctype thread(byte t)
+proctype thread(byte t; byte operations)
 {
-    bool done, in_time, seen;
-    byte rest, operations;
-    bool gets, waits;
+    bool done, in_time, seen, gets, waits;
+    byte rest;
 
     do
-    :: operations == OPERATIONS -> break
-    :: operations < OPERATIONS ->
-        operations++;
+    :: operations == 0 -> break
+    :: operations > 0 ->
+        operations--;
         if
         :: atomic { held[t] > 0 && open[t] -> held[t]--; kept[t]++ } /* inlined */
         :: atomic { kept[t] > 0 && open[t] -> kept[t]--; held[t]++ }
@@ -320,7 +336,13 @@ proctype thread(byte t)
         :: waits -> get_wait()
         :: !waits
         fi;
-        atomic { getting = getting - gets; done = false; gets = false; waits = false; in_time = false }
+        atomic {
+            getting = getting - gets;
+            done = false;
+            gets = false;
+            waits = false;
+            in_time = false
+        }
     od
 }
 
@@ -363,12 +385,10 @@ inline reserve()
 {
     make(one);
     atomic { depot[1] = depot[1] + one; one = 0; getting-- }
-#ifndef BROKEN_RESERVE
     if
-    :: done -> wake_one()
-    :: !done
+    :: RESERVE_WAKES -> wake_one()
+    :: !RESERVE_WAKES
     fi;
-#endif
     done = false
 }
 
@@ -384,15 +404,15 @@ inline destroy()
     drop_doomed()
 }
 
-proctype service()
+proctype service(byte operations)
 {
     bool done;
-    byte one, two, services;
+    byte one, two;
 
     do
-    :: services == SERVICES -> break
-    :: services < SERVICES ->
-        services++;
+    :: operations == 0 -> break
+    :: operations > 0 ->
+        operations--;
         if
         :: cycle()
         :: atomic { !destroyed -> getting++ } reserve()
@@ -404,7 +424,6 @@ proctype service()
 
 init
 {
-    byte i;
     atomic {
         do
         :: live < LIVE_MAX ->
@@ -416,10 +435,10 @@ init
             fi
         :: break
         od;
-        for (i : 0 .. THREADS - 1) {
-            run thread(i)
-        }
-        run service()
+        run thread(0, FIRST);
+        run thread(1, SECOND);
+        run thread(2, THIRD);
+        run service(SERVICES)
     }
     timeout; /* nobody can go on */
     assert(live == HELD + IDLE);                                        /* invariant 4 */

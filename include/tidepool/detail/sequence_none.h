@@ -11,11 +11,6 @@ TP_ALWAYS_INLINE struct tp_detail_arena **tp_detail_arena_table(void)
     return tp_detail_arenas;
 }
 
-TP_ALWAYS_INLINE uint32_t tp_detail_constant(const uint32_t *word)
-{
-    return *word;
-}
-
 TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object)
 {
     (void)local;

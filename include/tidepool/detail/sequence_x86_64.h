@@ -55,16 +55,6 @@ TP_ALWAYS_INLINE struct tp_detail_arena **tp_detail_arena_table(void)
     return table;
 }
 
-/* A 32-bit word that never changes while its address is good, as a function of the address alone:
-   so the compiler may load it once, where the sequences' memory clobber would make it load
-   again. */
-TP_ALWAYS_INLINE uint32_t tp_detail_constant(const uint32_t *word)
-{
-    uint32_t value;
-    __asm__("movl (%1), %0" : "=r"(value) : "r"(word));
-    return value;
-}
-
 /* The record's offsets in the sequences: word 0, floor 8, ceiling 10, objects 16 (lib/cache/local.h
    asserts them). One base register for all: addresses are then formed at no cost. */
 TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What test_header_other.c, the second file of test_header, offers to the first. */
+#ifndef TESTS_CONTRACT_TEST_HEADER_H
+#define TESTS_CONTRACT_TEST_HEADER_H
+
+#include <tidepool/pool.h>
+
+tp_pool *other_pool(void);
+int other_get_and_put(void); /* 0, or what was wrong */
+
+#endif
