@@ -103,9 +103,9 @@ TP_API void tp_pool_stats_read(tp_pool *pool, tp_pool_stats *stats);
 TP_API TP_NODISCARD void *tp_detail_pool_get(tp_pool *pool);
 TP_API void tp_detail_pool_put(tp_pool *pool, void *object);
 
-/* A pool's address says its place in every thread's table of caches: pools lie in one region, aligned
-   to its size, at TP_DETAIL_POOL_BYTES times their number. So an inlined call reads nothing of the
-   pool. NULL leads to the closed record at the table's head. */
+/* A pool's address says its place in every thread's table of caches: pools lie in one region,
+   aligned to its size, at TP_DETAIL_POOL_BYTES times their number. So an inlined call reads
+   nothing of the pool. NULL leads to the closed record at the table's head. */
 #define TP_DETAIL_POOL_BYTES 1024u
 #define TP_DETAIL_POOLS_BYTES (8192u * TP_DETAIL_POOL_BYTES)
 

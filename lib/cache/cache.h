@@ -86,8 +86,8 @@ struct tpi_cache_counts {
    tpi_cache_close, or tpi_cache_number_give where it was not used. */
 uint32_t tpi_cache_number_take(void);
 void tpi_cache_number_give(uint32_t number);
-/* Opens a cache under a number. bytes 0: unknown size. The caller has filled calls_on_put, closed, bytes, idle_max and the steps of
-   dropping. */
+/* Opens a cache under a number. bytes 0: unknown size. The caller has filled calls_on_put,
+   closed, bytes, idle_max and the steps of dropping. */
 void tpi_cache_open(struct tpi_cache *cache, uint32_t number);
 /* After tpi_cache_take with TPI_CLOSED_DESTROYED set: gives the number back. Not beside a cycle. */
 void tpi_cache_close(struct tpi_cache *cache);

@@ -81,6 +81,12 @@ static void *large_alloc(size_t size, size_t align, bool zeroed)
     return object;
 }
 
+/* The class that serves a small size, guard included. Size 0 counts as 1. */
+static unsigned class_for(size_t size)
+{
+    return tp_detail_class_of_size(tpi_max(size, (size_t)1) + TPI_GUARD_BYTES);
+}
+
 /* What the heap calls small. */
 static bool is_small(size_t size)
 {
@@ -91,7 +97,7 @@ void *tp_detail_heap_alloc(size_t size)
 {
     if (!is_small(size))
         return large_alloc(tpi_max(size, TP_HEAP_SMALL_MAX + 1), TPI_PAGE_BYTES, false);
-    return class_alloc(tp_detail_class_of_size(size + TPI_GUARD_BYTES));
+    return class_alloc(class_for(size));
 }
 
 /* Only what proves that it is the start of an allocated object of ours may go further. */
@@ -217,6 +223,8 @@ void *tp_heap_realloc(void *memory, size_t size)
     if (usable <= TP_HEAP_SMALL_MAX)
         tpi_guard_check(memory, usable + TPI_GUARD_BYTES);
     if (usable > TP_HEAP_SMALL_MAX && size > TP_HEAP_SMALL_MAX) {
+        tpi_check(tpi_heap_where(memory).start == memory,
+                  "realloc of %p: not the start of an object", memory);
         void *to = tpi_large_resize(memory, size);
         if (to == NULL)
             errno = ENOMEM;
@@ -244,7 +252,7 @@ size_t tp_heap_good_size(size_t size)
         return size;
     if (!is_small(size))
         return tpi_align_up(tpi_max(size, TP_HEAP_SMALL_MAX + 1), TPI_PAGE_BYTES);
-    return tp_detail_class_bytes(tp_detail_class_of_size(size + TPI_GUARD_BYTES)) - TPI_GUARD_BYTES;
+    return tp_detail_class_bytes(class_for(size)) - TPI_GUARD_BYTES;
 }
 
 void tp_heap_stats_read(tp_heap_stats *stats)

@@ -137,8 +137,8 @@ size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n)
     size_t idle = tpi_check_is_on() ? 0 : tpi_cache_get_many(&pool->cache, objects + got, n - got);
     for (size_t end = got + idle; got < end; got++)
         show(pool, objects[got]);
-    while (got < n && (objects[got] = tpi_pool_get(pool, 0)) != NULL)
-        got++;
+    for (void *object; got < n && (object = tpi_pool_get(pool, 0)) != NULL;)
+        objects[got++] = object;
     int error = errno;
     tpi_service_poll();
     errno = error;

@@ -81,6 +81,7 @@ static void *try(struct tp_pool *pool)
 
 static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
 {
+    bool slept = false;
     for (bool in_time = deadline_ns != 0;;) {
         void *object = tpi_pool_is_destroyed(pool) ? NULL : try(pool);
         int error = errno;
@@ -96,6 +97,9 @@ static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
         }
         if (tpi_load_relaxed_64(&pool->live) < pool->options.live_max)
             continue; /* room came while the lock was left, and its wake with it */
+        if (!slept)
+            tpi_count(&pool->waits, 1);
+        slept = true;
         if (deadline_ns < 0)
             tpi_condition_wait(&pool->wait_condition, &pool->wait_lock);
         else

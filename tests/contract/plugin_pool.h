@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a test's plugin offers, by its one symbol `plugin` (of type struct plugin). Its gets and puts
-   are inlined, so its code holds restartable sequences that threads announce. One more get and put
-   are in the last function that dlclose runs of it, an atexit handler. */
+/* What a test's plugin offers, by its one symbol `plugin` (of type struct plugin). Its gets and
+   puts are inlined, so its code holds restartable sequences that threads announce. One more get
+   and put are in the last function that dlclose runs of it, an atexit handler. */
 #ifndef TESTS_CONTRACT_PLUGIN_POOL_H
 #define TESTS_CONTRACT_PLUGIN_POOL_H
 

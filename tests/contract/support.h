@@ -67,9 +67,9 @@ enum { support_tsan = 0, support_asan = 1, support_sanitized = 1 };
 enum { support_tsan = 0, support_asan = 0, support_sanitized = 0 };
 #endif
 
-/* TSan's table of locks that one thread holds has 64 places: fork holds more. It lets a child of a
-   threaded process start no thread unless told. And it sleeps a second before it exits. Other builds
-   call this never. */
+/* TSan's table of locks that one thread holds has 64 places: fork holds more. It lets a child of
+   a threaded process start no thread unless told. And it sleeps a second before it exits. Other
+   builds call this never. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {

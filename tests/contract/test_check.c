@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* TIDEPOOL=poolcheck=N, in any build: misuse of objects aborts with one line that names the pool, the
-   object and the rule; what is in use at exit is reported; right programs run as ever.
+/* TIDEPOOL=poolcheck=N, in any build: misuse of objects aborts with one line that names the pool,
+   the object and the rule; what is in use at exit is reported; right programs run as ever.
 
-   Each misuse is a scenario in a process of its own, which says on stderr which object it misuses. */
+   Each misuse is a scenario in a process of its own, which says on stderr which object it
+   misuses. */
 #include "support.h"
 
 static volatile size_t past = 0; /* what the compiler cannot see through */

@@ -130,7 +130,8 @@ static int timer(void)
 
 /* --- pressure --- */
 
-/* A file like the kernel's, with this share; then more than one look's time, and how many cycles. */
+/* A file like the kernel's, with this share; then more than one look's time, and how many
+   cycles. */
 static int cycles_under(const char *some, const char *path)
 {
     FILE *file = fopen(path, "w");

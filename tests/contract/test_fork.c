@@ -152,7 +152,7 @@ static void *makes_traffic(void *unused)
         tp_heap_free(mine[0]);
         tp_heap_free(mine[1]);
         if (round % 50 == 0) {
-            tp_pool *brief = tp_pool_create(&(tp_pool_options){.size = 32});
+            tp_pool *brief = tp_pool_create(&(tp_pool_options){.name = "brief", .size = 32});
             tp_pool_put(brief, tp_pool_get(brief));
             tp_pool_destroy(brief);
         }
@@ -195,8 +195,8 @@ static void a_fork_in_the_midst_of_traffic(void **state)
 {
     pthread_t threads[4];
     (void)state;
-    traffic.pool = pool_of(&(tp_pool_options){.size = 64});
-    traffic.bounded = pool_of(&(tp_pool_options){.size = 64, .live_max = 2});
+    traffic.pool = pool_of(&(tp_pool_options){.name = "traffic", .size = 64});
+    traffic.bounded = pool_of(&(tp_pool_options){.name = "bounded", .size = 64, .live_max = 2});
     for (unsigned i = 0; i < 4; i++)
         threads[i] = support_thread(i < 3 ? makes_traffic : makes_cycles, NULL);
     for (unsigned i = 0; i < (support_sanitized ? 20u : 100u); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The second file of test_header: the prefixed names alone, a static pool of the same name as one of
-   the first file's, and names of its own that the short header would take. */
+/* The second file of test_header: the prefixed names alone, a static pool of the same name as one
+   of the first file's, and names of its own that the short header would take. */
 #include <tidepool/gc.h>
 #include <tidepool/heap.h>
 #include <tidepool/pool.h>

@@ -8,7 +8,7 @@ enum { SIZES = 70001, MANY = 2000 };
 static void *blocks[SIZES];
 
 /* What the compiler must not know, or it would warn of what is tested here. */
-static volatile size_t huge = SIZE_MAX;
+static volatile size_t huge = SIZE_MAX, nothing = 0, three = 3;
 
 /* A pattern by size and place, written and compared at the ends and here and there between. */
 static unsigned char pattern(size_t size, size_t i)
@@ -67,7 +67,8 @@ static void good_size_is_usable_size(void **state)
         void *memory = tp_heap_alloc(size);
         size_t good = tp_heap_good_size(size), usable = tp_heap_usable_size(memory);
         if (good != usable || good < size || good < last || tp_heap_good_size(good) != good)
-            fail_msg("%zu bytes: good size %zu after %zu, usable size %zu", size, good, last, usable);
+            fail_msg("%zu bytes: good size %zu after %zu, usable size %zu", size, good, last,
+                     usable);
         memset(memory, 0xaa, usable);
         tp_heap_free(memory);
         last = good;
@@ -133,9 +134,9 @@ static void zeroed_memory_is_zero_when_used_again_too(void **state)
                 tp_heap_free(blocks[i]);
             }
         }
-    void *nothing = tp_heap_alloc_zeroed(0, 100);
-    assert_non_null(nothing);
-    tp_heap_free(nothing);
+    void *empty = tp_heap_alloc_zeroed(0, 100);
+    assert_non_null(empty);
+    tp_heap_free(empty);
 }
 
 static void fails_with(const void *memory, int error)
@@ -155,8 +156,8 @@ static void errors_say_what_is_wrong(void **state)
     fails_with(tp_heap_alloc_zeroed(huge / 2, 3), EOVERFLOW);
     fails_with(tp_heap_alloc_zeroed(3, huge / 2), EOVERFLOW);
     fails_with(tp_heap_alloc_zeroed(huge, 1), ENOMEM);
-    fails_with(tp_heap_alloc_aligned(0, 8), EINVAL);
-    fails_with(tp_heap_alloc_aligned(3, 8), EINVAL);
+    fails_with(tp_heap_alloc_aligned(nothing, 8), EINVAL);
+    fails_with(tp_heap_alloc_aligned(three, 8), EINVAL);
     fails_with(tp_heap_alloc_aligned(huge, 8), EINVAL);
     fails_with(tp_heap_alloc_aligned(huge / 2 + 1, 8), ENOMEM);
     fails_with(tp_heap_alloc_aligned(64, huge - 10), ENOMEM);

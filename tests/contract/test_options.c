@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* TIDEPOOL: what is unknown or malformed is reported once on stderr and ignored, what is right takes
-   effect, in whatever company. Each case is a process of its own. */
+/* TIDEPOOL: what is unknown or malformed is reported once on stderr and ignored, what is right
+   takes effect, in whatever company. Each case is a process of its own. */
 #include "support.h"
 
 static int wrong(const char *what)

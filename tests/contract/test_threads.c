@@ -62,7 +62,7 @@ static void *small_life(void *pool)
     for (size_t i = 0; i < n; i++)
         tp_pool_put(pool, mine[i]);
     for (size_t i = 0; i < 40; i++)
-        mine[i] = tp_heap_alloc(16 << i % 8);
+        mine[i] = tp_heap_alloc((size_t)16 << i % 8);
     for (size_t i = 0; i < 40; i++)
         tp_heap_free(mine[i]);
     return NULL;

@@ -2,11 +2,11 @@
 /* Wrong: a thread that ends keeps its fast path, though its record is the next thread's. */
 #include "control.h"
 
-#define tpi_thread_exit_start right_exit_start
+#define tpi_thread_start right_thread_start
 #include "cache/thread.c"
-#undef tpi_thread_exit_start
+#undef tpi_thread_start
 
-bool tpi_thread_exit_start(void);
+bool tpi_thread_start(enum tpi_sequences mode);
 
 static void exit_with_path(void *mark)
 {
@@ -15,9 +15,11 @@ static void exit_with_path(void *mark)
     tp_detail_self = self;
 }
 
-bool tpi_thread_exit_start(void)
+bool tpi_thread_start(enum tpi_sequences mode)
 {
-    return tpi_os_thread_exit_hook(exit_with_path);
+    sequences = mode;
+    started = started || tpi_os_thread_exit_hook(exit_with_path);
+    return started;
 }
 
 int main(void)

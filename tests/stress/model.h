@@ -34,21 +34,21 @@ enum { OWNER_MAIL = 1000001, OWNER_OUTER = 1000002 };
 
 static bool model_strict;
 
-static bool chance(uint32_t one_in)
+static inline bool chance(uint32_t one_in)
 {
     static _Atomic uint64_t drawn;
     uint64_t n = atomic_fetch_add(&drawn, 1) * UINT64_C(0x9e3779b97f4a7c15);
     return one_in != 0 && (n >> 40) % one_in == 0;
 }
 
-static bool model_has_callbacks(const struct model *model)
+static inline bool model_has_callbacks(const struct model *model)
 {
     return model->options.make != NULL || model->options.construct != NULL;
 }
 
 /* --- getting and putting with the reference told --- */
 
-static void model_got(struct model *model, void *object, uint32_t who)
+static inline void model_got(struct model *model, void *object, uint32_t who)
 {
     struct body *body = object;
     const char *name = model->options.name;
@@ -60,14 +60,14 @@ static void model_got(struct model *model, void *object, uint32_t who)
     if (model_has_callbacks(model)) {
         STRESS_CHECK(body->model == model, "%s: object %p was not constructed, or not kept", name,
                      object);
-        STRESS_CHECK(model->options.reset == NULL || body->dirty == 0, "%s: object %p was not reset",
-                     name, object);
+        STRESS_CHECK(model->options.reset == NULL || body->dirty == 0,
+                     "%s: object %p was not reset", name, object);
     }
     body->stamp = who;
     body->dirty = 1;
 }
 
-static void model_put_begins(struct model *model, void *object, uint32_t who)
+static inline void model_put_begins(struct model *model, void *object, uint32_t who)
 {
     struct body *body = object;
     STRESS_CHECK(body->stamp == who, "%s: object %p of %u was written by %llu", model->options.name,
@@ -77,7 +77,7 @@ static void model_put_begins(struct model *model, void *object, uint32_t who)
 }
 
 /* errno after a get that returned NULL. */
-static void model_refused(const struct model *model, int error)
+static inline void model_refused(const struct model *model, int error)
 {
     bool allowed = (error == EAGAIN && model->options.live_max != 0) ||
                    ((error == EIO || error == ENOMEM) && model->flaky != 0);
@@ -86,7 +86,7 @@ static void model_refused(const struct model *model, int error)
 
 /* --- callbacks --- */
 
-static int model_begin(struct model *model, struct body *body)
+static inline int model_begin(struct model *model, struct body *body)
 {
     body->inner = NULL;
     if (model->inner != NULL) {
@@ -105,7 +105,7 @@ static int model_begin(struct model *model, struct body *body)
     return 0;
 }
 
-static int model_construct(void *object, void *context)
+static inline int model_construct(void *object, void *context)
 {
     struct model *model = context;
     if (chance(model->flaky)) {
@@ -115,7 +115,7 @@ static int model_construct(void *object, void *context)
     return model_begin(model, object);
 }
 
-static void *model_make(void *context)
+static inline void *model_make(void *context)
 {
     struct model *model = context;
     void *object = chance(model->flaky) ? NULL : malloc(model->bytes);
@@ -125,14 +125,15 @@ static void *model_make(void *context)
     return object;
 }
 
-static void model_reset(void *object, void *context)
+static inline void model_reset(void *object, void *context)
 {
     struct body *body = object;
-    STRESS_CHECK(body->model == context && body->dirty != 0, "reset of %p, which nobody put", object);
+    STRESS_CHECK(body->model == context && body->dirty != 0, "reset of %p, which nobody put",
+                 object);
     body->dirty = 0;
 }
 
-static bool model_keep(const void *object, void *context)
+static inline bool model_keep(const void *object, void *context)
 {
     const struct body *body = object;
     STRESS_CHECK(body->model == context && body->dirty != 0, "keep after reset of %p", object);
@@ -140,7 +141,7 @@ static bool model_keep(const void *object, void *context)
 }
 
 /* A callback may call the library, and is not made to wait there. */
-static void model_destruct(void *object, void *context)
+static inline void model_destruct(void *object, void *context)
 {
     struct model *model = context;
     struct body *body = object;
@@ -163,7 +164,7 @@ static void model_destruct(void *object, void *context)
 
 /* --- opening, checking, closing --- */
 
-static void model_open(struct model *model)
+static inline void model_open(struct model *model)
 {
     model->options.context = model;
     model->pool = tp_pool_create(&model->options);
@@ -171,7 +172,7 @@ static void model_open(struct model *model)
 }
 
 /* Nothing but the caller uses pools now, and no cycle is under way. */
-static void model_check(struct model *model)
+static inline void model_check(struct model *model)
 {
     tp_pool_stats stats;
     const char *name = model->options.name;
@@ -195,7 +196,7 @@ static void model_check(struct model *model)
 }
 
 /* At the bound: whatever is idle, wherever it is, is handed out before EAGAIN. */
-static void model_exhaust(struct model *model, uint32_t who)
+static inline void model_exhaust(struct model *model, uint32_t who)
 {
     void *objects[64];
     size_t got = 0;
@@ -212,7 +213,7 @@ static void model_exhaust(struct model *model, uint32_t who)
 }
 
 /* Everything was put. */
-static void model_is_empty(struct model *model)
+static inline void model_is_empty(struct model *model)
 {
     tp_pool_stats stats;
     tp_pool_trim(model->pool);
@@ -224,7 +225,7 @@ static void model_is_empty(struct model *model)
                  model->options.name, (unsigned long long)atomic_load(&model->live));
 }
 
-static void model_probe(void)
+static inline void model_probe(void)
 {
     static struct model probe = {
         .options = {.name = "probe", .size = 64, .construct = model_construct,

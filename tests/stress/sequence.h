@@ -38,7 +38,8 @@ static _Atomic int working;
 static pthread_key_t late_key;
 static sem_t leaving; /* posted by each worker that is about to end */
 
-/* Foreign objects' memory is never libc's again, so that a clash harms nothing but what we look at. */
+/* Foreign objects' memory is never libc's again, so that a clash harms nothing but what we look
+   at. */
 static struct {
     pthread_mutex_t lock;
     struct cell cells[1 << 16];
@@ -162,8 +163,8 @@ static void do_something(struct stress_random *random, uint32_t who)
     atomic_fetch_add_explicit(&operations, n, memory_order_relaxed);
 }
 
-/* Runs after the library's own exit handler: the thread has no fast path any more, and its successor,
-   which starts now, may be given its record. */
+/* Runs after the library's own exit handler: the thread has no fast path any more, and its
+   successor, which starts now, may be given its record. */
 static void late(void *argument)
 {
     uint32_t who = (uint32_t)(uintptr_t)argument;

@@ -29,7 +29,10 @@
 
 /* --- numbers, time, failure --- */
 
-enum { STRESS_CLASH = 3 }; /* exit status of a process that found the library wrong */
+enum {
+    STRESS_CLASH = 3,   /* exit status of a process that found the library wrong */
+    STRESS_HANG_S = 120 /* that long behind its deadline a process is taken to hang */
+};
 
 static uint64_t stress_seed_used;
 
@@ -110,6 +113,14 @@ struct stress_mode {
 
 static char **stress_argv;
 
+/* fork locks more mutexes at once than TSan's deadlock detector has places for, and a child of a
+   process with threads starts one of its own. Other builds call it never. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "detect_deadlocks=0:die_after_fork=0";
+}
+
 static inline void stress_execute(const struct stress_mode *mode)
 {
     char options[4096];
@@ -144,14 +155,17 @@ static inline void stress_seed(const char *test)
 }
 
 /* A test's main. run() fails by stress_fail, or returns at the deadline. */
-static inline int stress_main(int argc, char **argv, const char *name, void (*run)(int64_t deadline),
-                              const struct stress_mode *modes, size_t n)
+static inline int stress_main(int argc, char **argv, const char *name,
+                              void (*run)(int64_t deadline), const struct stress_mode *modes,
+                              size_t n)
 {
     struct CMUnitTest tests[16] = {{0}};
     stress_argv = argv;
     if (argc == 2) {
+        int64_t deadline = stress_deadline(atoi(argv[1]));
         stress_seed(name);
-        run(stress_deadline(atoi(argv[1])));
+        alarm((unsigned)((deadline - stress_now_ns()) / 1000000000) + STRESS_HANG_S);
+        run(deadline);
         return 0;
     }
     for (size_t i = 0; i < n; i++)
@@ -179,7 +193,8 @@ static inline struct stress_entry *stress_entry(const void *object)
     size_t at = (address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 44;
     for (size_t tried = 0; tried < STRESS_TABLE; tried++, at = (at + 1) % STRESS_TABLE) {
         uintptr_t found = atomic_load(&stress_table[at].address);
-        if (found == 0 && atomic_compare_exchange_strong(&stress_table[at].address, &found, address))
+        if (found == 0 &&
+            atomic_compare_exchange_strong(&stress_table[at].address, &found, address))
             return &stress_table[at];
         if (found == address)
             return &stress_table[at];

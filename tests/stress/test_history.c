@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Random histories of everything that threads may do to pools and the heap, against the model
-   (model.h): get, put, many, wait, reserve, trim, cycles, pools that come and go, objects that travel,
-   threads that end and begin again, callbacks that call the library.
+   (model.h): get, put, many, wait, reserve, trim, cycles, pools that come and go, objects that
+   travel, threads that end and begin again, callbacks that call the library.
 
-   Every tenth of a second all threads stop, with what they hold, and every count must be exact. At
-   the end everything is put, and nothing may be left. The seed decides what each thread does, though
-   not when. */
+   Every tenth of a second all threads stop, with what they hold, and every count must be exact.
+   At the end everything is put, and nothing may be left. The seed decides what each thread does,
+   though not when. */
 #include "model.h"
 
 enum {
@@ -420,7 +420,8 @@ static void all_is_empty(void)
     tp_gc_collect();
     for (unsigned i = 0; i < TRANSIENT_MAX; i++)
         STRESS_CHECK(atomic_load(&transient[i].live) == 0 && atomic_load(&transient[i].owned) == 0,
-                     "a pool that is gone left %llu objects", (unsigned long long)transient[i].live);
+                     "a pool that is gone left %llu objects",
+                     (unsigned long long)transient[i].live);
     for (unsigned i = MODELS; i-- > 0;) /* outer ones before inner ones */
         model_is_empty(&models[i]);
     for (unsigned i = 0; i < MODELS; i++)

@@ -139,7 +139,8 @@ struct walk {
     uint64_t paid; /* of the budget */
 };
 
-static inline void walk_slots(struct walk *walk, const struct tpi_magazine *magazine, uint32_t count)
+static inline void walk_slots(struct walk *walk, const struct tpi_magazine *magazine,
+                              uint32_t count)
 {
     assert_true(count <= magazine->capacity);
     for (uint32_t i = 0; i < count; i++)
@@ -211,7 +212,8 @@ static inline uint32_t walk_top(const struct tpi_stack *stack)
     return (uint32_t)stack->head;
 }
 
-/* Everything that the cache holds; each object in one place (I3), and the budget to the last one. */
+/* Everything that the cache holds; each object in one place (I3), and the budget to the last
+   one. */
 static inline void walk_cache(struct walk *walk, struct tpi_cache *cache)
 {
     *walk = (struct walk){.cache = cache};

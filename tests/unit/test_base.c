@@ -45,7 +45,8 @@ static void bits_are_found(void **state)
     for (size_t i = 0; i < 192; i++) {
         tpi_bit_set(bits, i);
         assert_true(tpi_bit_get(bits, i));
-        assert_int_equal(tpi_bit_count(bits[0]) + tpi_bit_count(bits[1]) + tpi_bit_count(bits[2]), 1);
+        assert_int_equal(tpi_bit_count(bits[0]) + tpi_bit_count(bits[1]) + tpi_bit_count(bits[2]),
+                         1);
         tpi_bit_clear(bits, i);
         assert_false(tpi_bit_get(bits, i));
     }

@@ -90,7 +90,8 @@ static void check_step(const struct step *step)
         }
     }
     hits_expected += step_gets(step->what) ? step->n : 0;
-    puts_expected += step->what == PUT || step->what == PUT_MANY || step->what == PUT_SHARED ? step->n : 0;
+    puts_expected +=
+        step->what == PUT || step->what == PUT_MANY || step->what == PUT_SHARED ? step->n : 0;
 }
 
 /* --- what a cycle does, and trim --- */

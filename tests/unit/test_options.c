@@ -170,9 +170,10 @@ static void the_rest_is_still_read(void **state)
 {
     (void)state;
     parse("poolcheck=4,nonsense,gcperiod=x,lossy=0,nosuch=1,rseq=off");
-    assert_string_equal(said, "tidepool: TIDEPOOL: 'nonsense' is not of the form name=value; ignored\n"
-                              "tidepool: TIDEPOOL: 'x' is not a value for gcperiod; ignored\n"
-                              "tidepool: TIDEPOOL: there is no option 'nosuch'; ignored\n");
+    assert_string_equal(said,
+                        "tidepool: TIDEPOOL: 'nonsense' is not of the form name=value; ignored\n"
+                        "tidepool: TIDEPOOL: 'x' is not a value for gcperiod; ignored\n"
+                        "tidepool: TIDEPOOL: there is no option 'nosuch'; ignored\n");
     assert_int_equal(options.poolcheck, 4);
     assert_int_equal(options.gcperiod, 120);
     assert_int_equal(options.lossy, 0);
