@@ -130,8 +130,8 @@ tests_contract_test_header_SOURCES = \
 	tests/contract/test_header.h \
 	tests/contract/test_header_other.c
 
-# Controls: one thing is wrong in each, and the stress on sequences must find it. Each has a source of
-# the library compiled in, which takes the place of the archive's.
+# Controls: one thing is wrong in each, and the stress on sequences must find it. Each has a source
+# of the library compiled in, which takes the place of the archive's.
 control_programs = \
 	tests/control/control_exit \
 	tests/control/control_fence \

@@ -37,6 +37,17 @@ void tpi_lock(struct tpi_lock *lock)
     note_locked(lock);
 }
 
+void tpi_lock_soon(struct tpi_lock *lock)
+{
+    enum { SPINS_MAX = 1000 };
+    for (unsigned i = 0; i < SPINS_MAX; i++) {
+        if (tpi_lock_try(lock))
+            return;
+        tpi_pause();
+    }
+    tpi_lock(lock);
+}
+
 void tpi_lock_next(struct tpi_lock *lock)
 {
     lock_or_abort(lock);

@@ -40,6 +40,9 @@ struct tpi_lock {
 
 void tpi_lock_init(struct tpi_lock *lock, enum tpi_rank rank);
 void tpi_lock(struct tpi_lock *lock);
+/* The same, spinning some 10 microseconds first: for locks that are held about that long, where
+   falling asleep and waking up would take longer. */
+void tpi_lock_soon(struct tpi_lock *lock);
 void tpi_lock_next(struct tpi_lock *lock); /* another of the rank that is held */
 bool tpi_lock_try(struct tpi_lock *lock);
 void tpi_unlock(struct tpi_lock *lock);

@@ -119,7 +119,7 @@ struct tpi_thread *tpi_thread_lock(void)
     struct tpi_thread *thread = current;
     if (tpi_unlikely(thread == NULL))
         thread = attach();
-    tpi_lock(&thread->lock);
+    tpi_lock_soon(&thread->lock); /* a closer holds it through one membarrier and a few moves */
     return thread;
 }
 

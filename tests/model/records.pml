@@ -172,6 +172,14 @@ inline check_places()
     }
 }
 
+inline count_cycle(t)
+{
+    if
+    :: stopped[t] && cycles[t] < 2 -> cycles[t]++
+    :: else
+    fi;
+}
+
 inline check_stopped(t)
 {
     assert(cycles[t] < 2 || (r[t].level == 0 && r[t].previous == 0 && r[t].victims == 0));

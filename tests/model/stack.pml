@@ -19,11 +19,8 @@
 
    Broken: BROKEN_NO_TAG (ABA), BROKEN_TAG_OF_ONE_BIT (a tag that comes round within one pop). */
 
-#ifndef ROUNDS
-#define ROUNDS 2
-#endif
 #define MAGAZINES 3
-#define USERS 2
+#define USERS     2
 
 #if defined(BROKEN_NO_TAG)
 #define NEXT_TAG(tag) 0
@@ -86,13 +83,13 @@ inline pop(number)
     seen_top = 0; seen_tag = 0
 }
 
-proctype user()
+proctype user(byte rounds)
 {
-    byte first, second, seen_top, seen_tag, round;
+    byte first, second, seen_top, seen_tag;
     do
-    :: round == ROUNDS -> break
-    :: round < ROUNDS ->
-        round++;
+    :: rounds == 0 -> break
+    :: rounds > 0 ->
+        rounds--;
         pop(first);
         if
         :: true
@@ -167,9 +164,8 @@ init
         :: else -> break
         od;
         top = MAGAZINES;
-        for (number : 1 .. USERS) {
-            run user()
-        }
+        run user(1);
+        run user(2);
         run cycle()
     }
     left == 0;

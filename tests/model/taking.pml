@@ -58,7 +58,7 @@
 #define LEAVE open_own(); atomic { r[t].locked = false; FORGET }
 #endif
 #if defined(BROKEN_EXIT)
-#define FLUSH
+#define FLUSH skip
 #else
 #define FLUSH flush()
 #endif
@@ -435,14 +435,6 @@ inline visit(t)
         n_ = 0
     }
     r[t].locked = false
-}
-
-inline count_cycle(t)
-{
-    if
-    :: stopped[t] && cycles[t] < 2 -> cycles[t]++
-    :: else
-    fi;
 }
 
 proctype closer()
