@@ -42,8 +42,10 @@ contract_tests = \
 
 stress_tests = \
 	tests/control/test_controls \
+	tests/stress/test_fork \
 	tests/stress/test_history \
-	tests/stress/test_sequence
+	tests/stress/test_sequence \
+	tests/stress/test_waiters
 
 # What the example programs are made of.
 example_tests = \

@@ -76,8 +76,14 @@ void tpi_check_made(struct tp_pool *pool, void *object)
         return; /* one that is not watched */
     *entry = (struct watched){.object = object, .pool = pool, .in_use = true};
     tpi_lock(&watch_lock);
-    if (tsearch(entry, &watched_tree, compare) == NULL)
+    struct watched **node = tsearch(entry, &watched_tree, compare);
+    if (node == NULL) {
         free(entry);
+    } else if (*node != entry) {
+        /* A stale one, of an object that was being dropped when the process forked. */
+        **node = *entry;
+        free(entry);
+    }
     tpi_unlock(&watch_lock);
 }
 

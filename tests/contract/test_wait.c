@@ -261,7 +261,7 @@ static void each_of_many_waiters_gets_one(bool puts_back, size_t live_max, bool 
     assert_int_equal(stats.made, live_max);
     assert_int_equal(stats.idle, live_max);
     assert_int_equal(stats.hits, WAITERS_MAX);
-    assert_int_equal(stats.waits, WAITERS_MAX);
+    assert_true(stats.waits <= WAITERS_MAX); /* one may be served before it falls asleep */
     tp_pool_destroy(pool);
 }
 
