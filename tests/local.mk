@@ -178,7 +178,8 @@ AM_TESTS_ENVIRONMENT = \
 	TP_BUILD_DIR='$(abs_top_builddir)'; export TP_BUILD_DIR; \
 	TP_CC='$(CC)'; export TP_CC; \
 	TP_SANITIZE_FLAGS='$(SANITIZE_FLAGS)'; export TP_SANITIZE_FLAGS; \
-	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1}"; export UBSAN_OPTIONS;
+	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1}"; export UBSAN_OPTIONS; \
+	TSAN_OPTIONS="$${TSAN_OPTIONS:-detect_deadlocks=0:die_after_fork=0}"; export TSAN_OPTIONS;
 
 # Cmocka's own closing lines, which the harness hides in the logs.
 check-local: check-TESTS
