@@ -23,7 +23,8 @@ unit_tests = \
 	tests/unit/test_heap_pages \
 	tests/unit/test_heap_tree \
 	tests/unit/test_options \
-	tests/unit/test_os
+	tests/unit/test_os \
+	tests/unit/test_pool
 
 contract_tests = \
 	tests/contract/test_check \
@@ -103,6 +104,8 @@ tests_unit_test_options_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_options_LDADD = $(UNIT_LIBS)
 tests_unit_test_os_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_os_LDADD = $(UNIT_LIBS)
+tests_unit_test_pool_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move
 

@@ -74,6 +74,7 @@ struct tpi_cache {
     uint64_t puts_retired;    /* atomic */
     uint64_t stolen;          /* atomic */
     struct tpi_stack doomed;  /* magazines to be dropped */
+    uint32_t owed;            /* in a fork's child: given back, and given_back not yet called */
 };
 
 struct tpi_cache_counts {
@@ -143,6 +144,10 @@ enum tpi_sequences {
     TPI_SEQUENCES_ON,    /* restartable sequences, closed by membarrier */
     TPI_SEQUENCES_ASSUME /* tests: one thread that nothing restarts, no cycle beside it */
 };
+/* Starts the library, where its constructor has not run yet; else nothing. It is lib/runtime's; weak,
+   so that a room's tests can do without. */
+void tpi_start(void) __attribute__((weak));
+void tpi_start_ensure(void);
 void tpi_sequences_set(enum tpi_sequences mode); /* before the second thread */
 void tpi_sequences_fence(void); /* every sequence begun before has ended or starts again */
 bool tpi_sequences_on(void);

@@ -66,7 +66,7 @@ void tpi_cache_close(struct tpi_cache *cache)
     tpi_cache_number_give(cache->number);
 }
 
-void tpi_cache_counts(struct tpi_cache *cache, struct tpi_cache_counts *counts)
+static void count_threads(struct tpi_cache *cache, struct tpi_cache_counts *counts)
 {
     *counts = (struct tpi_cache_counts){0};
     for (struct tpi_thread *thread = tpi_thread_first(); thread != NULL; thread = thread->next) {
@@ -76,8 +76,25 @@ void tpi_cache_counts(struct tpi_cache *cache, struct tpi_cache_counts *counts)
         counts->puts += tpi_local_puts(local);
         tpi_unlock(&thread->lock);
     }
-    counts->hits += tpi_load_relaxed_64(&cache->hits_retired);
-    counts->puts += tpi_load_relaxed_64(&cache->puts_retired);
+}
+
+/* A record that retires between its visit and the reading of what was retired would count twice: so
+   the threads are counted again while that changes. */
+void tpi_cache_counts(struct tpi_cache *cache, struct tpi_cache_counts *counts)
+{
+    enum { TRIES_MAX = 8 };
+    uint64_t hits, puts = tpi_load_acquire_64(&cache->puts_retired);
+    uint64_t hits_now = tpi_load_acquire_64(&cache->hits_retired), puts_now = puts;
+    unsigned tries = 0;
+    do {
+        hits = hits_now;
+        puts = puts_now;
+        count_threads(cache, counts);
+        hits_now = tpi_load_acquire_64(&cache->hits_retired);
+        puts_now = tpi_load_acquire_64(&cache->puts_retired);
+    } while ((hits_now != hits || puts_now != puts) && ++tries < TRIES_MAX);
+    counts->hits += hits_now;
+    counts->puts += puts_now;
     counts->stolen = tpi_load_relaxed_64(&cache->stolen);
 }
 
@@ -137,6 +154,12 @@ uint64_t tpi_cache_metadata(void)
 }
 
 static enum tpi_sequences sequences = TPI_SEQUENCES_OFF;
+
+void tpi_start_ensure(void)
+{
+    if (tpi_start != NULL)
+        tpi_start();
+}
 
 void tpi_sequences_set(enum tpi_sequences mode)
 {

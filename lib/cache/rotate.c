@@ -124,47 +124,52 @@ void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
     }
 }
 
-/* What is being dropped now; one dropper at a time (the caller sees to that). All under the
-   closers' lock, which fork takes: so a child knows what its parent's dropper had done, gives
-   that back, and dooms the rest anew. */
-static struct {
+/* What is being dropped now; one dropper at a time (the caller sees to that), which may drop
+   another cache's magazine in a destruct (dlclose). Changed under the closers' lock, which fork
+   takes: so a child knows what its parent's dropper had done, gives that back, and dooms the rest
+   anew. */
+struct dropping {
+    struct dropping *outer;
     struct tpi_cache *cache;
-    struct tpi_magazine *magazine; /* NULL: nothing; its count: objects that have not ended */
+    struct tpi_magazine *magazine; /* its count: objects that have not ended */
     uint32_t count;                /* what it held */
-    uint32_t owed;                 /* in a child: given back there, and given_back not yet called */
-} dropping;
-static __thread bool is_dropper __attribute__((tls_model("initial-exec")));
+};
+static struct dropping *dropping_now;
+static __thread unsigned dropping_here __attribute__((tls_model("initial-exec")));
 
-static bool dropping_next(struct tpi_cache *cache)
+static bool dropping_begin(struct dropping *dropping, struct tpi_cache *cache)
 {
     uint32_t lost = 0;
     tpi_closer_lock();
-    dropping.magazine = tpi_stack_pop(&cache->doomed, &lost);
-    dropping.cache = cache;
-    dropping.count = dropping.magazine != NULL ? dropping.magazine->count : 0;
-    is_dropper = dropping.magazine != NULL;
+    struct tpi_magazine *magazine = tpi_stack_pop(&cache->doomed, &lost);
+    if (magazine != NULL) {
+        *dropping = (struct dropping){dropping_now, cache, magazine, magazine->count};
+        dropping_now = dropping;
+        dropping_here++;
+    }
     tpi_closer_unlock();
-    return is_dropper;
+    return magazine != NULL;
 }
 
-/* Under the closers' lock, or alone in a fork's child: what of the magazine has ended. */
-static void dropping_give_back(uint32_t ended)
+/* Under the closers' lock, or alone in a fork's child: gives back what has ended. */
+static void dropping_end(struct dropping *dropping)
 {
-    struct tpi_cache *cache = dropping.cache;
-    struct tpi_magazine *magazine = dropping.magazine;
+    struct tpi_cache *cache = dropping->cache;
+    struct tpi_magazine *magazine = dropping->magazine;
+    uint32_t ended = dropping->count - magazine->count;
     cache->give_back(cache, magazine->slots + magazine->count, ended);
     tpi_budget_give(cache, ended);
-    dropping.magazine = NULL;
+    dropping_now = dropping->outer;
     if (magazine->count > 0)
         tpi_stack_push(&cache->doomed, magazine);
     else
         tpi_magazine_free(magazine);
 }
 
-static void drop_magazine(struct tpi_cache *cache)
+static void drop_magazine(struct dropping *dropping)
 {
-    struct tpi_magazine *magazine = dropping.magazine;
-    uint32_t n = dropping.count;
+    struct tpi_cache *cache = dropping->cache;
+    struct tpi_magazine *magazine = dropping->magazine;
     while (magazine->count > 0) {
         void *object = magazine->slots[magazine->count - 1];
         tpi_store_relaxed_32(&magazine->count, magazine->count - 1);
@@ -172,36 +177,39 @@ static void drop_magazine(struct tpi_cache *cache)
             cache->end(cache, object);
     }
     tpi_closer_lock();
-    dropping_give_back(n);
-    is_dropper = false;
+    dropping_end(dropping);
+    dropping_here--;
     tpi_closer_unlock();
     if (cache->given_back != NULL)
-        cache->given_back(cache, n);
+        cache->given_back(cache, dropping->count);
 }
 
 void tpi_cache_drop_doomed(struct tpi_cache *cache)
 {
+    struct dropping dropping;
+    uint32_t owed = cache->owed;
+    cache->owed = 0;
+    if (owed != 0 && cache->given_back != NULL)
+        cache->given_back(cache, owed);
     if ((uint32_t)tpi_load_relaxed_64(&cache->doomed.head) == 0)
         return;
-    while (dropping_next(cache))
-        drop_magazine(cache);
+    while (dropping_begin(&dropping, cache))
+        drop_magazine(&dropping);
 }
 
 void tpi_rotate_fork_child(void)
 {
-    /* Called in a destruct, this thread goes on with what it drops. */
-    if (is_dropper || dropping.magazine == NULL)
-        return;
-    dropping.owed = dropping.count - dropping.magazine->count;
-    dropping_give_back(dropping.owed);
+    if (dropping_here != 0)
+        return; /* fork was called in a destruct: this thread goes on with it */
+    while (dropping_now != NULL) { /* on the stack of a thread that is not here; its memory is */
+        struct dropping *dropping = dropping_now;
+        dropping->cache->owed += dropping->count - dropping->magazine->count;
+        dropping_end(dropping);
+    }
 }
 
 void tpi_cache_drop_doomed_all(void)
 {
-    uint32_t owed = dropping.owed;
-    dropping.owed = 0;
-    if (owed != 0 && dropping.cache->given_back != NULL)
-        dropping.cache->given_back(dropping.cache, owed);
     for (uint32_t number = 1; number < TPI_CACHES_MAX; number++) {
         struct tpi_cache *cache = tpi_cache_numbered(number);
         if (cache != NULL)

@@ -87,17 +87,16 @@ static uint64_t *announcement_get(void)
     return sequences == TPI_SEQUENCES_ASSUME ? &assumed : NULL;
 }
 
-/* Sets `current`, unless the library has not started yet: then the thread is attached later. */
+/* Sets `current`. (Start itself needs no record.) */
 static struct tpi_thread *attach(void)
 {
+    tpi_start_ensure();
     tpi_lock(&threads_lock);
     if (shared == NULL)
         shared = record_make();
-    struct tpi_thread *record = started ? record_take() : NULL;
+    struct tpi_thread *record = record_take();
     tpi_unlock(&threads_lock);
     tpi_check(shared != NULL, "no memory for the first thread record");
-    if (!started)
-        return shared;
     if (record != NULL && !tpi_os_thread_mark(record)) {
         record_give(record); /* its exit would go unnoticed */
         record = NULL;

@@ -38,14 +38,19 @@ static uint32_t pressure_watched;     /* atomic: the heap is large enough to loo
 static __thread unsigned callback_depth __attribute__((tls_model("initial-exec")));
 static __thread bool at_work __attribute__((tls_model("initial-exec"))); /* the busy one */
 
+/* A thread cancelled in a callback would leave behind what its caller holds. */
+static __thread int cancel_state __attribute__((tls_model("initial-exec")));
+
 void tpi_callback_enter(void)
 {
-    callback_depth++;
+    if (callback_depth++ == 0)
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 }
 
 void tpi_callback_leave(void)
 {
-    callback_depth--;
+    if (--callback_depth == 0)
+        pthread_setcancelstate(cancel_state, NULL);
 }
 
 bool tpi_in_callback(void)
@@ -215,14 +220,17 @@ void tpi_service_drop(bool wait)
     tpi_unlock(&service_lock);
 }
 
-void tpi_service_drop_here(void)
+void tpi_service_drop_here(struct tpi_cache *cache)
 {
+    if (at_work) { /* in a callback of the work: it goes on when we return */
+        tpi_cache_drop_doomed(cache);
+        return;
+    }
     tpi_lock(&service_lock);
     drops_wanted++;
-    while (busy && !at_work)
+    while (busy)
         tpi_condition_wait(&done_condition, &service_lock);
-    if (!at_work)
-        work();
+    work();
     tpi_unlock(&service_lock);
 }
 
@@ -281,9 +289,9 @@ void tpi_gc_fork_child(void)
     tpi_condition_init(&done_condition);
     running = false;
     busy = at_work; /* fork was called in a callback of the work */
+    drops_wanted++; /* what the parent's threads had doomed and not dropped */
     if (!busy)
         tpi_store_release_64(&cycles_ended,
                              cycles_begun); /* a cycle that the parent's thread ran */
-    if (work_is_wanted())
-        tpi_store_relaxed_32(&poll_wanted, 1);
+    tpi_store_relaxed_32(&poll_wanted, 1);
 }

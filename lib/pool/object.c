@@ -10,10 +10,8 @@ static bool live_reserve(struct tp_pool *pool)
 {
     uint64_t live = tpi_load_relaxed_64(&pool->live);
     do {
-        if (pool->options.live_max != 0 && live >= pool->options.live_max) {
-            errno = EAGAIN;
+        if (pool->options.live_max != 0 && live >= pool->options.live_max)
             return false;
-        }
     } while (!tpi_cas_acq_rel_64(&pool->live, &live, live + 1));
     tpi_add_acq_rel_64(&pool->references, 1);
     return true;
@@ -57,17 +55,20 @@ static int construct(struct tp_pool *pool, void *object)
 
 static void destruct(struct tp_pool *pool, void *object)
 {
-    if (pool->options.destruct == NULL)
+    if (pool->options.destruct == NULL || tpi_load_relaxed_32(&pool->silent) != 0)
         return;
     tpi_callback_enter();
     pool->options.destruct(object, pool->options.context);
     tpi_callback_leave();
 }
 
-void *tpi_object_make(struct tp_pool *pool)
+void *tpi_object_make(struct tp_pool *pool, bool *bound)
 {
-    if (!live_reserve(pool))
+    *bound = !live_reserve(pool);
+    if (*bound) {
+        errno = EAGAIN;
         return NULL;
+    }
     void *object = memory_alloc(pool);
     int error = object == NULL ? -ENOMEM : construct(pool, object);
     if (error == 0) {

@@ -110,6 +110,7 @@ tp_pool *tp_pool_create(const tp_pool_options *options)
         errno = error;
         return NULL;
     }
+    tpi_start_ensure();
     uint32_t number = tpi_cache_number_take();
     if (number == 0)
         return NULL;
@@ -196,7 +197,7 @@ void tpi_pools_visit(void (*visit)(struct tp_pool *pool, void *context), void *c
 
 /* --- static pools: TP_POOL_DEFINE --- */
 
-static bool exiting; /* atexit's handlers run: nothing is unloaded any more */
+static bool exiting; /* atexit's handlers run */
 
 static void note_exit(void)
 {
@@ -237,16 +238,19 @@ tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self)
 
 /* A plugin goes, and with it the callbacks: the pool goes too, its drops done on this thread, since
    the service thread might need the loader's lock that dlclose holds. When the process exits, other
-   threads may still use the pool, and nothing is unmapped: it stays. */
+   threads may still use the pool: it stays, and calls nobody any more. */
 void tp_detail_pool_static_unload(struct tp_detail_pool_static *self)
 {
     tp_pool *pool = self->pool;
-    if (pool == NULL || exiting)
+    if (pool == NULL)
+        return;
+    tpi_store_relaxed_32(&pool->silent, exiting);
+    if (exiting)
         return;
     self->offset = 0;
     self->pool = NULL;
     pool_end(pool);
-    tpi_service_drop_here();
+    tpi_service_drop_here(&pool->cache);
 }
 
 /* --- fork --- */

@@ -13,6 +13,7 @@
 enum { TPI_POOL_SIGNATURE = 0x54504f4c };
 
 struct tp_pool {
+    uint32_t silent;    /* atomic; its callbacks are gone, or going */
     uint32_t signature; /* written last when it is made, cleared first when it goes */
     struct tp_pool_options options;  /* name: the pool's own copy */
     struct tpi_cache cache;
@@ -41,8 +42,8 @@ const char *tpi_pool_name(const struct tp_pool *pool); /* for messages; never NU
 
 /* --- object.c: objects come and go --- */
 
-/* A new object. NULL + errno: EAGAIN at live_max, ENOMEM, or construct's. */
-void *tpi_object_make(struct tp_pool *pool);
+/* A new object. NULL + errno: EAGAIN at live_max (then *bound is true), ENOMEM, or construct's. */
+void *tpi_object_make(struct tp_pool *pool, bool *bound);
 /* The last of an object that nobody holds: destruct, give the memory back, wake a waiter. */
 void tpi_object_drop(struct tp_pool *pool, void *object);
 /* The cache's three steps: for what cycles, trims and destroy doomed. */

@@ -14,8 +14,9 @@ static size_t stock_some(struct tp_pool *pool, size_t n)
 {
     void *objects[TPI_MAGAZINE_MAX];
     size_t made = 0;
+    bool bound;
     n = tpi_min(n, (size_t)TPI_MAGAZINE_MAX);
-    while (made < n && (objects[made] = tpi_object_make(pool)) != NULL)
+    while (made < n && (objects[made] = tpi_object_make(pool, &bound)) != NULL)
         made++;
     int error = errno;
     for (size_t i = 0; i < made; i++) {

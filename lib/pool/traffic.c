@@ -16,10 +16,11 @@ static void show(struct tp_pool *pool, void *object)
 
 static void *get_new(struct tp_pool *pool, int64_t deadline_ns)
 {
-    void *object = tpi_object_make(pool);
+    bool bound;
+    void *object = tpi_object_make(pool, &bound);
     if (object != NULL)
         tpi_count(&pool->misses, 1);
-    else if (errno == EAGAIN)
+    else if (bound)
         object = tpi_wait_get(pool, deadline_ns);
     return object;
 }
@@ -44,6 +45,7 @@ void *tpi_pool_get(struct tp_pool *pool, int64_t deadline_ns)
 void *tp_detail_pool_get(tp_pool *pool)
 {
     pool_check(pool, "tp_pool_get");
+    tpi_service_poll(); /* what is due may make room */
     void *object = tpi_pool_get(pool, 0);
     if (tpi_unlikely(object == NULL)) {
         int error = errno;
@@ -59,7 +61,7 @@ void *tp_detail_pool_get(tp_pool *pool)
 static bool prepare(struct tp_pool *pool, void *object)
 {
     const tp_pool_options *options = &pool->options;
-    if (!pool->cache.calls_on_put)
+    if (!pool->cache.calls_on_put || tpi_load_relaxed_32(&pool->silent) != 0)
         return true;
     bool keep = true;
     tpi_callback_enter();

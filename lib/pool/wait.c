@@ -13,14 +13,18 @@
    bit; owners open their limits at their next slow path. */
 #include "pool/pool.h"
 
-/* The pool that this thread waits for: what a fork in a callback of its wait must keep. */
-static __thread struct tp_pool *waited_for __attribute__((tls_model("initial-exec")));
+/* This thread's waits, the innermost first (make may wait in another pool): what a fork in a
+   callback of theirs must keep. */
+struct wait {
+    struct tp_pool *pool;
+    struct wait *outer;
+};
+static __thread struct wait *waits_here __attribute__((tls_model("initial-exec")));
 
 /* wait_lock is held. */
 static void waiting_change(struct tp_pool *pool, int by)
 {
     uint32_t waiting = pool->waiting + (uint32_t)by;
-    waited_for = by > 0 ? pool : NULL;
     tpi_store_relaxed_32(&pool->waiting, waiting);
     uint32_t closed = tpi_load_relaxed_32(&pool->cache.closed);
     uint32_t now;
@@ -62,18 +66,19 @@ bool tpi_wait_hand_over(struct tp_pool *pool, void *object)
 }
 
 /* An idle object or a new one; the lock is left for make's sake, and taken again. NULL + errno. */
-static void *try(struct tp_pool *pool)
+static void *try(struct tp_pool *pool, bool *bound)
 {
+    *bound = false;
     void *object = tpi_cache_get_shared(&pool->cache);
     if (object != NULL)
         return object;
     tpi_unlock(&pool->wait_lock);
-    object = tpi_object_make(pool);
+    object = tpi_object_make(pool, bound);
     int error = errno;
     if (object != NULL)
         tpi_count(&pool->misses, 1);
     tpi_lock(&pool->wait_lock);
-    if (object == NULL && error == EAGAIN)
+    if (object == NULL && *bound)
         object = tpi_cache_get_shared(&pool->cache); /* put while the lock was left */
     errno = error;
     return object;
@@ -83,7 +88,8 @@ static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
 {
     bool slept = false;
     for (bool in_time = deadline_ns != 0;;) {
-        void *object = tpi_pool_is_destroyed(pool) ? NULL : try(pool);
+        bool bound = false;
+        void *object = tpi_pool_is_destroyed(pool) ? NULL : try(pool, &bound);
         int error = errno;
         if (object != NULL)
             return object;
@@ -91,7 +97,7 @@ static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
             errno = EINVAL;
             return NULL;
         }
-        if (error != EAGAIN || !in_time) {
+        if (!bound || !in_time) {
             errno = error;
             return NULL;
         }
@@ -111,12 +117,15 @@ static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
 void *tpi_wait_get(struct tp_pool *pool, int64_t deadline_ns)
 {
     tpi_add_acq_rel_64(&pool->references, 1); /* tp_pool_destroy may come while we sleep */
+    struct wait wait = {pool, waits_here};
     tpi_lock(&pool->wait_lock);
+    waits_here = &wait;
     waiting_change(pool, 1);
     tpi_cache_take(&pool->cache, TPI_TAKE_TO_DEPOT);
     void *object = wait_locked(pool, deadline_ns);
     int error = errno;
     waiting_change(pool, -1);
+    waits_here = wait.outer;
     tpi_unlock(&pool->wait_lock);
     if (object == NULL && error == EAGAIN)
         tpi_count(&pool->refused, 1);
@@ -135,12 +144,15 @@ void *tp_pool_get_wait(tp_pool *pool, int64_t timeout_ns)
     int64_t deadline_ns = -1;
     if (timeout_ns > 0 && __builtin_add_overflow(tpi_os_now_ns(), timeout_ns, &deadline_ns))
         deadline_ns = -1;
+    tpi_service_poll(); /* what is due may make room, and there may be nobody else to do it */
     return tpi_pool_get(pool, deadline_ns);
 }
 
 void tpi_wait_fork_child(struct tp_pool *pool)
 {
-    uint32_t mine = waited_for == pool;
+    uint32_t mine = 0;
+    for (const struct wait *wait = waits_here; wait != NULL; wait = wait->outer)
+        mine += wait->pool == pool;
     tpi_lock_reset_in_child(&pool->wait_lock);
     tpi_condition_init(&pool->wait_condition);
     pool->references -= pool->waiting - mine;

@@ -60,7 +60,7 @@ static enum tpi_sequences sequences_mode(const struct tpi_options *options)
     return tpi_os_rseq_start() ? TPI_SEQUENCES_ON : TPI_SEQUENCES_OFF;
 }
 
-__attribute__((constructor(101))) static void start(void)
+static void start_now(void)
 {
     struct tpi_options options;
     tpi_options_parse(&options, getenv("TIDEPOOL"));
@@ -80,4 +80,15 @@ __attribute__((constructor(101))) static void start(void)
     tpi_service_reap = tpi_pools_reap;
     if (!tpi_os_fork_hooks(fork_prepare, fork_parent, fork_child))
         tpi_warn("no memory for the fork handlers: a child that forks in traffic may hang");
+}
+
+void tpi_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_now);
+}
+
+__attribute__((constructor(101))) static void start_at_load(void)
+{
+    tpi_start();
 }

@@ -136,6 +136,32 @@ static void pools_of_one_name_in_two_files_are_two(void **state)
     shared_name_put(mine);
 }
 
+static void inlined_and_called_functions_mix(void **state)
+{
+    (void)state;
+    tp_pool *pool = tp_pool_create(&(tp_pool_options){.size = 64});
+    assert_non_null(pool);
+    for (unsigned i = 0; i < 200; i++) {
+        void *objects[4] = {tp_pool_get(pool), other_get(pool), tp_pool_get(pool), other_get(pool)};
+        void *memory[2] = {tp_heap_alloc(i), other_alloc(i)};
+        for (unsigned j = 0; j < 4; j++)
+            assert_non_null(objects[j]);
+        other_put(pool, objects[0]);
+        tp_pool_put(pool, objects[1]);
+        tp_pool_put(pool, objects[2]);
+        other_put(pool, objects[3]);
+        other_free(memory[0]);
+        tp_heap_free(memory[1]);
+    }
+    other_put(pool, NULL);
+    other_free(NULL);
+    tp_pool_stats stats = support_stats(pool);
+    assert_int_equal(stats.gets, 800);
+    assert_int_equal(stats.puts, 800);
+    assert_int_equal(stats.made, 4);
+    tp_pool_destroy(pool);
+}
+
 /* --- many threads meet at a pool's first get --- */
 
 TP_POOL_DEFINE(first, struct line)
@@ -215,6 +241,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_types_alignment_is_kept),
         cmocka_unit_test(make_may_be_given),
         cmocka_unit_test(pools_of_one_name_in_two_files_are_two),
+        cmocka_unit_test(inlined_and_called_functions_mix),
         cmocka_unit_test(threads_that_meet_at_the_first_get_create_one_pool),
         cmocka_unit_test(short_names_are_the_long_ones),
         cmocka_unit_test(the_library_is_of_the_headers_version),

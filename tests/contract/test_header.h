@@ -7,5 +7,9 @@
 
 tp_pool *other_pool(void);
 int other_get_and_put(void); /* 0, or what was wrong */
+void *other_get(tp_pool *pool);
+void other_put(tp_pool *pool, void *object);
+void *other_alloc(size_t size);
+void other_free(void *memory);
 
 #endif

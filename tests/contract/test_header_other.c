@@ -31,3 +31,23 @@ int other_get_and_put(void)
     shared_name_put(line);
     return 0;
 }
+
+void *other_get(tp_pool *pool)
+{
+    return tp_pool_get(pool);
+}
+
+void other_put(tp_pool *pool, void *object)
+{
+    tp_pool_put(pool, object);
+}
+
+void *other_alloc(size_t size)
+{
+    return tp_heap_alloc(size);
+}
+
+void other_free(void *memory)
+{
+    tp_heap_free(memory);
+}

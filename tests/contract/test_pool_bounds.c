@@ -287,6 +287,28 @@ static void what_is_reserved_dies_in_two_cycles(void **state)
     tp_pool_destroy(pool);
 }
 
+/* A thread keeps few objects that are large, after quiet cycles too. */
+static void magazines_of_large_objects_stay_small(void **state)
+{
+    static const size_t sizes[] = {16, 5000, 20000, 65536};
+    (void)state;
+    uint64_t last = UINT64_MAX;
+    for (size_t s = 0; s < SUPPORT_COUNT(sizes); s++) {
+        tp_pool *pool = created(&(tp_pool_options){.size = sizes[s]});
+        uint64_t capacity = support_stats(pool).capacity;
+        assert_in_range(capacity, 1, 62);
+        assert_true(capacity < last);
+        for (unsigned cycle = 0; cycle < 5; cycle++) {
+            tp_pool_put(pool, tp_pool_get(pool));
+            tp_gc_collect();
+            assert_int_equal(support_stats(pool).capacity, capacity);
+        }
+        last = capacity;
+        tp_pool_destroy(pool);
+    }
+    assert_int_equal(last, 1);
+}
+
 /* --- trim --- */
 
 static tp_pool *held_pool;
@@ -380,6 +402,8 @@ static void destroy_some(size_t from, size_t to)
 static void as_many_pools_as_promised_and_no_more(void **state)
 {
     (void)state;
+    if (support_in_mode())
+        skip(); /* once is enough: it takes long */
     for (size_t i = 0; i < TP_POOLS_MAX; i++)
         if ((all_pools[i] = tp_pool_create(&(tp_pool_options){.size = 8})) == NULL)
             fail_msg("pool number %zu: %s", i, strerror(errno));
@@ -412,6 +436,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(reserve_fills_ahead, setup),
         cmocka_unit_test_setup(reserve_says_what_stopped_it, setup),
         cmocka_unit_test_setup(what_is_reserved_dies_in_two_cycles, setup),
+        cmocka_unit_test_setup(magazines_of_large_objects_stay_small, setup),
         cmocka_unit_test_setup(trim_drops_what_every_thread_holds, setup),
         cmocka_unit_test_setup(a_destroyed_pool_lingers_until_its_last_put, setup),
         cmocka_unit_test_setup(as_many_pools_as_promised_and_no_more, setup),

@@ -160,6 +160,66 @@ static void exit_handlers_may_get_and_put(void **state)
     tp_pool_destroy(exits.pool);
 }
 
+/* An exiting thread's record goes to the next thread while its exit handlers still run. */
+static struct {
+    pthread_key_t key;
+    tp_pool *pool;
+    struct support_gate exiting, taken_over, done;
+    void *first, *again, *of_handler;
+} heir;
+
+static void handler_beside_an_heir(void *object)
+{
+    tp_pool_put(heir.pool, object);
+    support_gate_open(&heir.exiting);
+    support_gate_wait(&heir.taken_over);
+    heir.of_handler = tp_pool_get(heir.pool);
+    support_gate_open(&heir.done);
+}
+
+static void *exits_slowly(void *unused)
+{
+    void *object = tp_pool_get(heir.pool);
+    for (unsigned i = 0; i < 10; i++)
+        tp_pool_put(heir.pool, tp_pool_get(heir.pool));
+    pthread_setspecific(heir.key, object);
+    return unused;
+}
+
+static void *takes_over(void *unused)
+{
+    heir.first = tp_pool_get(heir.pool);
+    for (unsigned i = 0; i < 10; i++) {
+        tp_pool_put(heir.pool, heir.first);
+        heir.first = tp_pool_get(heir.pool);
+    }
+    tp_pool_put(heir.pool, heir.first);
+    support_gate_open(&heir.taken_over);
+    support_gate_wait(&heir.done);
+    heir.again = tp_pool_get(heir.pool);
+    return unused;
+}
+
+static void an_exiting_thread_and_its_heir_share_nothing(void **state)
+{
+    (void)state;
+    heir.pool = plain_pool();
+    heir.exiting = heir.taken_over = heir.done = (struct support_gate)SUPPORT_GATE_INIT;
+    assert_int_equal(pthread_key_create(&heir.key, handler_beside_an_heir), 0);
+    pthread_t exiting = support_thread(exits_slowly, NULL);
+    support_gate_wait(&heir.exiting);
+    pthread_t next = support_thread(takes_over, NULL);
+    support_join(exiting);
+    support_join(next);
+    assert_non_null(heir.of_handler);
+    assert_ptr_not_equal(heir.of_handler, heir.again);
+    assert_ptr_equal(heir.again, heir.first); /* it was in the heir's own magazine all the time */
+    tp_pool_put(heir.pool, heir.of_handler);
+    tp_pool_put(heir.pool, heir.again);
+    pthread_key_delete(heir.key);
+    tp_pool_destroy(heir.pool);
+}
+
 /* --- one producer, nine consumers: each item once --- */
 
 enum { CONSUMERS = 9, ITEMS = 200000 };
@@ -318,6 +378,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_an_exiting_thread_leaves_ages_on),
         cmocka_unit_test(ten_thousand_threads_come_and_go_without_growth),
         cmocka_unit_test(exit_handlers_may_get_and_put),
+        cmocka_unit_test(an_exiting_thread_and_its_heir_share_nothing),
         cmocka_unit_test(one_producer_and_nine_consumers_see_each_item_once),
         cmocka_unit_test(every_object_has_one_owner_under_cycles_and_trims),
     };

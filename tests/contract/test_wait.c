@@ -232,6 +232,40 @@ static void destroy_wakes_all_with_einval(void **state)
     tp_pool_put(pool, objects[0]);
 }
 
+/* A wait is no place to be cancelled at: the waiter would go with the pool's lock. */
+static void *waits_and_is_cancelled(void *argument)
+{
+    struct waiter *waiter = argument;
+    waiter->object = tp_pool_get_wait(waiter->pool, -1);
+    tp_pool_put(waiter->pool, waiter->object);
+    while (waiter->object != NULL)
+        pthread_testcancel();
+    return NULL;
+}
+
+static void a_cancelled_waiter_leaves_a_pool_that_works(void **state)
+{
+    void *result = NULL;
+    (void)state;
+    tp_pool *pool = bounded(1);
+    get_all(pool, 1);
+    struct waiter waiter = {.pool = pool};
+    waiter.thread = support_thread(waits_and_is_cancelled, &waiter);
+    waiting_is(pool, 1);
+    assert_int_equal(pthread_cancel(waiter.thread), 0);
+    support_sleep_ms(5);
+    assert_int_equal(support_stats(pool).waiting, 1);
+    tp_pool_put(pool, objects[0]);
+    assert_int_equal(pthread_join(waiter.thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    assert_ptr_equal(waiter.object, objects[0]);
+    assert_int_equal(support_stats(pool).waiting, 0);
+    get_all(pool, 1);
+    assert_null(tp_pool_get_wait(pool, 1000));
+    tp_pool_put(pool, objects[0]);
+    tp_pool_destroy(pool);
+}
+
 /* --- many waiters --- */
 
 static void each_of_many_waiters_gets_one(bool puts_back, size_t live_max, bool put_many)
@@ -431,6 +465,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_trim_wakes_a_waiter),
         cmocka_unit_test(a_cycle_wakes_a_waiter),
         cmocka_unit_test(destroy_wakes_all_with_einval),
+        cmocka_unit_test(a_cancelled_waiter_leaves_a_pool_that_works),
         cmocka_unit_test(many_waiters_get_one_each),
         cmocka_unit_test(traffic_of_waiters_never_stops_nor_exceeds_the_bound),
         cmocka_unit_test(a_sleeping_threads_idle_objects_stand_before_eagain),

@@ -8,7 +8,7 @@
    put                        pool/traffic.c: put_idle; cache/traffic.c: tpi_cache_put_many
    cache_get                  cache/traffic.c: tpi_cache_get, get_locked
    get_shared, steal          cache/traffic.c: tpi_cache_get_shared, spare_move
-   make, drop                 pool/object.c: live_reserve, live_release
+   make, drop                 pool/object.c: live_reserve, live_released
    take                       cache/rotate.c: tpi_cache_take
    cycle, reserve, destroy    cache/rotate.c: rotate_depot, rotate_local, and the drop of what was
                               doomed; pool/stock.c: tp_pool_reserve; pool/pool.c: tp_pool_destroy

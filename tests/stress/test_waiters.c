@@ -2,8 +2,8 @@
 /* No waiter is forgotten. In each round every worker waits once for an object of a bounded pool,
    holds it for a moment and gives it back in one way or another; nobody comes again, so that a
    wakeup that was lost is made good by nobody. Beside them one thread reserves, trims, collects,
-   gets without waiting, or does nothing. A round that does not end is a failure, and so is a refusal
-   by a pool that nobody destroyed. Now and then the pool is destroyed under its waiters. */
+   gets without waiting, or does nothing. A round that does not end is a failure, and so is a
+   refusal by a pool that nobody destroyed. Now and then the pool is destroyed under its waiters. */
 #include "model.h"
 
 #include <sched.h>

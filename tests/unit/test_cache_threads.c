@@ -273,6 +273,54 @@ static void what_a_thread_leaves_is_found(void **state)
     help_close(&cache);
 }
 
+/* --- counts while threads come and go --- */
+
+static void get_and_put_some(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 100; i++) {
+        put_one(help_object(0));
+        help_require(tpi_cache_get(&cache) != NULL);
+    }
+}
+
+static void read_counts(void *argument)
+{
+    tpi_cache_counts(&cache, argument);
+}
+
+/* A thread ends while its counts are read: they are in its record or retired, never in both. */
+static void no_count_is_counted_twice(void **state)
+{
+    struct lead pair[2], reader;
+    struct tpi_cache_counts counts;
+    struct tpi_thread *records[2], *next = tpi_thread_first();
+    (void)state;
+    help_open(&cache, 64, 0);
+    lead_start(&reader);
+    for (int i = 0; i < 2; i++) {
+        lead_start(&pair[i]);
+        records[i] = lead_record(&pair[i]);
+    }
+    while (next != records[0] && next != records[1])
+        next = next->next;
+    int first = next == records[1]; /* of the two, it is visited first */
+    lead_do(&pair[first], get_and_put_some, NULL);
+    tpi_lock(&records[!first]->lock); /* the reader stops here */
+    reader.run = read_counts;
+    reader.argument = &counts;
+    sem_post(&reader.go);
+    usleep(20000); /* it is there by now, or the test shows nothing */
+    lead_end(&pair[first]);
+    tpi_unlock(&records[!first]->lock);
+    lead_wait(&reader.done);
+    assert_int_equal(counts.hits, 100);
+    assert_int_equal(counts.puts, 100);
+    lead_end(&pair[!first]);
+    lead_end(&reader);
+    help_close(&cache);
+}
+
 /* --- after the exit handler --- */
 
 static struct tpi_thread *late_record;
@@ -413,6 +461,7 @@ int main(void)
         cmocka_unit_test(the_closed_bits_close),
         cmocka_unit_test(closers_visit_every_thread_once),
         cmocka_unit_test(what_a_thread_leaves_is_found),
+        cmocka_unit_test(no_count_is_counted_twice),
         cmocka_unit_test(after_its_exit_handler_a_thread_has_no_fast_path),
         cmocka_unit_test(numbers_are_given_lowest_first),
         cmocka_unit_test(capacity_follows_the_size),

@@ -294,8 +294,8 @@ static void a_fence_starts_sequences_again(void **state)
         ;
     /* On a busy machine the thread may not run for a while. */
     for (int i = 0; i < 50000; i++) {
-        uint64_t ended = tpi_load_relaxed_64(&ends);
-        if (i >= 500 && ended > 0 && tpi_load_relaxed_64(&starts) > ended + 5)
+        uint64_t complete = tpi_load_relaxed_64(&ends);
+        if (i >= 500 && complete > 0 && tpi_load_relaxed_64(&starts) > complete + 5)
             break;
         tpi_os_rseq_fence();
         if (i % 50 == 0)
