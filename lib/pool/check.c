@@ -36,6 +36,7 @@ static struct tpi_lock watch_lock = TPI_LOCK_INIT(TPI_RANK_LEAF);
 static void *watched_tree;  /* watch_lock */
 static uint64_t one_in;     /* 0: off */
 static uint64_t made_count; /* atomic */
+static uint32_t unwatched;  /* atomic; not 0: there was no memory for some object's entry */
 static bool lossy;
 static unsigned reported; /* at exit */
 
@@ -72,12 +73,15 @@ void tpi_check_made(struct tp_pool *pool, void *object)
     if (tpi_add_acq_rel_64(&made_count, 1) % one_in != 0)
         return;
     struct watched *entry = calloc(1, sizeof *entry);
-    if (entry == NULL)
-        return; /* one that is not watched */
+    if (entry == NULL) {
+        tpi_store_relaxed_32(&unwatched, 1);
+        return;
+    }
     *entry = (struct watched){.object = object, .pool = pool, .in_use = true};
     tpi_lock(&watch_lock);
     struct watched **node = tsearch(entry, &watched_tree, compare);
     if (node == NULL) {
+        tpi_store_relaxed_32(&unwatched, 1);
         free(entry);
     } else if (*node != entry) {
         /* A stale one, of an object that was being dropped when the process forked. */
@@ -138,7 +142,8 @@ static void check_foreign(const struct tp_pool *pool, const void *object)
     struct tpi_where where = tpi_heap_where(object);
     bool from_heap = where.span != NULL && where.start == object && where.allocated &&
                      where.bytes >= pool->options.size;
-    tpi_check(one_in != 1 && (pool->options.size == 0 || from_heap),
+    bool all_watched = one_in == 1 && tpi_load_relaxed_32(&unwatched) == 0;
+    tpi_check(!all_watched && (pool->options.size == 0 || from_heap),
               "pool '%s': put of %p, which is no object of this pool", tpi_pool_name(pool), object);
 }
 
@@ -152,6 +157,7 @@ void tpi_check_put(struct tp_pool *pool, void *object)
         tpi_check(entry->pool == pool, "pool '%s': put of %p, which is an object of pool '%s'",
                   tpi_pool_name(pool), object, tpi_pool_name(entry->pool));
         tpi_check(entry->in_use, "pool '%s': double put of %p", tpi_pool_name(pool), object);
+        entry->in_use = false; /* here, and not when it is idle: of two putters one is the second */
     }
     tpi_unlock(&watch_lock);
 }

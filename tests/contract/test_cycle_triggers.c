@@ -106,6 +106,25 @@ static int limit(void)
     return wrong("idle pages are kept beyond the limit");
 }
 
+/* Idle pages beyond a limit are given back before the call that sets it returns. */
+static int limit_lowered(void)
+{
+    struct tp_heap_stats stats;
+    for (unsigned i = 0; i < BLOCKS / 4; i++)
+        if ((blocks[i] = tp_heap_alloc(4 * BLOCK_BYTES)) != NULL)
+            memset(blocks[i], 1, 4 * BLOCK_BYTES);
+    for (unsigned i = 0; i < BLOCKS / 4; i++)
+        tp_heap_free(blocks[i]);
+    tp_heap_stats_read(&stats);
+    if (stats.idle < 48 << 20)
+        return wrong("free pages are not kept for a while");
+    tp_gc_memory_limit_set(16 << 20);
+    tp_heap_stats_read(&stats);
+    if (stats.in_use + stats.idle > 16 << 20)
+        return wrong("idle pages are kept beyond the new limit");
+    return stats.idle < 1 << 20 ? wrong("more was given back than the limit asks for") : 0;
+}
+
 static int limit_by_option(void)
 {
     if (tp_gc_memory_limit_set(-1) != 48 << 20)
@@ -179,6 +198,7 @@ static const struct support_scenario scenarios[] = {
     {"no_growth", no_growth},
     {"growth_drops", growth_drops},
     {"limit", limit},
+    {"limit_lowered", limit_lowered},
     {"limit_by_option", limit_by_option},
     {"timer", timer},
     {"pressure_high", pressure_high},
@@ -204,6 +224,7 @@ static struct started all[] = {
     {.name = "growth_drops", .options = "gcpercent=50,service=0"},
     {.name = "limit", .options = "gcpercent=off"},
     {.name = "limit", .options = "gcpercent=off,service=0"},
+    {.name = "limit_lowered", .options = "gcpercent=off"},
     {.name = "limit_by_option", .options = "gcpercent=off,memlimit=48MiB"},
     {.name = "timer", .options = "gcperiod=1"},
     {.name = "pressure_high", .options = "gcpercent=100,pressure=high1.psi"},
@@ -286,6 +307,7 @@ static void the_memory_limit_starts_cycles_and_releases_pages(void **state)
 {
     (void)state;
     passed("limit");
+    passed("limit_lowered");
     passed("limit_by_option");
 }
 

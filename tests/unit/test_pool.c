@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What of lib/pool a contract test does not reach: errors of callbacks that look like the library's. */
+/* What of lib/pool a contract test does not reach: errors that look like the library's own. */
 #include "heap_help.h"
 
 #include "pool/pool.h"
