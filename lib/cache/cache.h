@@ -144,8 +144,8 @@ enum tpi_sequences {
     TPI_SEQUENCES_ON,    /* restartable sequences, closed by membarrier */
     TPI_SEQUENCES_ASSUME /* tests: one thread that nothing restarts, no cycle beside it */
 };
-/* Starts the library, where its constructor has not run yet; else nothing. It is lib/runtime's; weak,
-   so that a room's tests can do without. */
+/* Starts the library, where its constructor has not run yet; else nothing. It is lib/runtime's;
+   weak, so that a room's tests can do without. */
 void tpi_start(void) __attribute__((weak));
 void tpi_start_ensure(void);
 void tpi_sequences_set(enum tpi_sequences mode); /* before the second thread */
