@@ -7,7 +7,7 @@
    signal handler; put keeps errno. Callbacks run with no lock of the library held: make,
    construct, keep and reset on the calling thread, destruct on the service thread for what a
    cycle, tp_pool_trim or tp_pool_destroy drops, on the putting thread for what a put drops (keep,
-   idle_max, destroyed). */
+   idle_max, destroyed). With TIDEPOOL=service=0 destruct may run in any get, put or allocation. */
 #ifndef TIDEPOOL_POOL_H
 #define TIDEPOOL_POOL_H
 
@@ -73,8 +73,8 @@ TP_API TP_NODISCARD tp_pool *tp_pool_create(const tp_pool_options *options);
 
 /* Drops what is idle and gives the pool back. Objects still in use may be put later: the pool
    lingers until the last one was. Returns after the idle objects were destructed, unless called
-   from a callback. Threads that wait in tp_pool_get_wait return NULL with EINVAL. NULL is ignored.
-   No get may run at the same time or begin later. */
+   from a callback. Threads that sleep in tp_pool_get_wait (tp_pool_stats.waiting) return NULL with
+   EINVAL. NULL is ignored. No get may run at the same time or begin later. */
 TP_API void tp_pool_destroy(tp_pool *pool);
 
 /* Like tp_pool_get, but at live_max waits for a put: at most timeout_ns nanoseconds, for ever when

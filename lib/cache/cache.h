@@ -74,7 +74,7 @@ struct tpi_cache {
     uint64_t puts_retired;    /* atomic */
     uint64_t stolen;          /* atomic */
     struct tpi_stack doomed;  /* magazines to be dropped */
-    uint32_t owed;            /* in a fork's child: given back, and given_back not yet called */
+    uint32_t owed;            /* atomic; in a fork's child: given back, given_back not yet called */
 };
 
 struct tpi_cache_counts {
@@ -105,7 +105,7 @@ bool tpi_cache_put(struct tpi_cache *cache, void *object);
 /* The same for many; how many it got or kept. */
 size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n);
 size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t n);
-/* An object from the depot or the victim depot alone. */
+/* An object from the depot, the victim depot, or what is doomed and not yet dropped. */
 void *tpi_cache_get_shared(struct tpi_cache *cache);
 /* Puts objects that were never handed out into the depot (loaded first, if `load`). How many
    fit. */
@@ -127,6 +127,8 @@ void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how);
 void tpi_cache_rotate_all(void);
 /* Drops what is doomed in one cache, or in all. May run callbacks: no lock held. */
 void tpi_cache_drop_doomed(struct tpi_cache *cache);
+/* Whether another thread is in the midst of dropping something of this cache. */
+bool tpi_cache_is_dropped_elsewhere(const struct tpi_cache *cache);
 void tpi_cache_drop_doomed_all(void);
 
 /* --- the size classes' caches: sizes.c --- */

@@ -124,17 +124,18 @@ void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
     }
 }
 
-/* What is being dropped now; one dropper at a time (the caller sees to that), which may drop
-   another cache's magazine in a destruct (dlclose). Changed under the closers' lock, which fork
-   takes: so a child knows what its parent's dropper had done, gives that back, and dooms the rest
-   anew. */
+/* What is being dropped now: one magazine by whom the caller (lib/gc) lets work, and others by
+   those who unload a plugin (tpi_cache_drop_doomed on its cache alone), perhaps in a destruct.
+   The list changes under the closers' lock, which fork takes: so a child knows what its parent's
+   droppers had done, gives that back, and dooms the rest anew. */
 struct dropping {
-    struct dropping *outer;
+    struct dropping *next;
+    const unsigned *owner; /* its thread's dropping_here */
     struct tpi_cache *cache;
     struct tpi_magazine *magazine; /* its count: objects that have not ended */
     uint32_t count;                /* what it held */
 };
-static struct dropping *dropping_now;
+static struct dropping *droppings;
 static __thread unsigned dropping_here __attribute__((tls_model("initial-exec")));
 
 static bool dropping_begin(struct dropping *dropping, struct tpi_cache *cache)
@@ -143,8 +144,8 @@ static bool dropping_begin(struct dropping *dropping, struct tpi_cache *cache)
     tpi_closer_lock();
     struct tpi_magazine *magazine = tpi_stack_pop(&cache->doomed, &lost);
     if (magazine != NULL) {
-        *dropping = (struct dropping){dropping_now, cache, magazine, magazine->count};
-        dropping_now = dropping;
+        *dropping = (struct dropping){droppings, &dropping_here, cache, magazine, magazine->count};
+        droppings = dropping;
         dropping_here++;
     }
     tpi_closer_unlock();
@@ -157,13 +158,26 @@ static void dropping_end(struct dropping *dropping)
     struct tpi_cache *cache = dropping->cache;
     struct tpi_magazine *magazine = dropping->magazine;
     uint32_t ended = dropping->count - magazine->count;
+    struct dropping **link = &droppings;
     cache->give_back(cache, magazine->slots + magazine->count, ended);
     tpi_budget_give(cache, ended);
-    dropping_now = dropping->outer;
+    while (*link != dropping)
+        link = &(*link)->next;
+    *link = dropping->next;
     if (magazine->count > 0)
         tpi_stack_push(&cache->doomed, magazine);
     else
         tpi_magazine_free(magazine);
+}
+
+bool tpi_cache_is_dropped_elsewhere(const struct tpi_cache *cache)
+{
+    bool found = false;
+    tpi_closer_lock();
+    for (const struct dropping *dropping = droppings; dropping != NULL; dropping = dropping->next)
+        found |= dropping->cache == cache && dropping->owner != &dropping_here;
+    tpi_closer_unlock();
+    return found;
 }
 
 static void drop_magazine(struct dropping *dropping)
@@ -187,10 +201,14 @@ static void drop_magazine(struct dropping *dropping)
 void tpi_cache_drop_doomed(struct tpi_cache *cache)
 {
     struct dropping dropping;
-    uint32_t owed = cache->owed;
-    cache->owed = 0;
-    if (owed != 0 && cache->given_back != NULL)
-        cache->given_back(cache, owed);
+    if (tpi_unlikely(tpi_load_relaxed_32(&cache->owed) != 0)) {
+        tpi_closer_lock();
+        uint32_t owed = cache->owed;
+        tpi_store_relaxed_32(&cache->owed, 0);
+        tpi_closer_unlock();
+        if (owed != 0 && cache->given_back != NULL)
+            cache->given_back(cache, owed);
+    }
     if ((uint32_t)tpi_load_relaxed_64(&cache->doomed.head) == 0)
         return;
     while (dropping_begin(&dropping, cache))
@@ -199,10 +217,12 @@ void tpi_cache_drop_doomed(struct tpi_cache *cache)
 
 void tpi_rotate_fork_child(void)
 {
-    if (dropping_here != 0)
-        return; /* fork was called in a destruct: this thread goes on with it */
-    while (dropping_now != NULL) { /* on the stack of a thread that is not here; its memory is */
-        struct dropping *dropping = dropping_now;
+    struct dropping *next;
+    for (struct dropping *dropping = droppings; dropping != NULL; dropping = next) {
+        next = dropping->next;
+        if (dropping->owner == &dropping_here)
+            continue; /* fork was called in a destruct: this thread goes on with it */
+        /* On the stack of a thread that is not here; its memory is. */
         dropping->cache->owed += dropping->count - dropping->magazine->count;
         dropping_end(dropping);
     }

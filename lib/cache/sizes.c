@@ -72,12 +72,12 @@ static void *class_alloc(unsigned size_class)
 static void *large_alloc(size_t size, size_t align, bool zeroed)
 {
     void *object = tpi_large_alloc(size, align, zeroed);
-    if (object == NULL)
-        errno = ENOMEM;
-    else
+    if (object != NULL)
         tpi_count(&large_allocations, 1);
     if (tpi_sizes_poll != NULL)
         tpi_sizes_poll();
+    if (object == NULL)
+        errno = ENOMEM;
     return object;
 }
 

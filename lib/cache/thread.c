@@ -27,10 +27,15 @@ __thread struct tp_detail_self tp_detail_self = {closed_locals, &nobody_reads};
 static __thread struct tpi_thread *current __attribute__((tls_model("initial-exec")));
 
 static struct tpi_lock threads_lock = TPI_LOCK_INIT(TPI_RANK_THREADS);
-static struct tpi_thread *all;          /* atomic; push only, under threads_lock */
 static struct tpi_thread *free_records; /* threads_lock */
-static struct tpi_thread *shared;       /* threads_lock; set once */
 static bool started;                    /* the constructor ran, the exit handler is installed */
+
+/* The record of threads that have none of their own. It needs no memory but this. */
+static struct tp_detail_local shared_locals[TPI_CACHES_MAX] TPI_ALIGNED(TPI_CACHE_LINE);
+static struct tpi_thread shared_record = {.lock = TPI_LOCK_INIT(TPI_RANK_RECORD),
+                                          .locals = shared_locals};
+static struct tpi_thread *const shared = &shared_record;
+static struct tpi_thread *all = &shared_record; /* atomic; push only, under threads_lock */
 static uint64_t records;                /* atomic; how many were made */
 static enum tpi_sequences sequences = TPI_SEQUENCES_OFF;
 
@@ -92,11 +97,8 @@ static struct tpi_thread *attach(void)
 {
     tpi_start_ensure();
     tpi_lock(&threads_lock);
-    if (shared == NULL)
-        shared = record_make();
     struct tpi_thread *record = record_take();
     tpi_unlock(&threads_lock);
-    tpi_check(shared != NULL, "no memory for the first thread record");
     if (record != NULL && !tpi_os_thread_mark(record)) {
         record_give(record); /* its exit would go unnoticed */
         record = NULL;

@@ -144,9 +144,10 @@ static void *victim_take(struct tpi_cache *cache, struct tp_detail_local *local)
     return object;
 }
 
-static bool is_waited_for(const struct tpi_cache *cache)
+/* Somebody waits, or the cache ends: nobody takes more out of the depots than he needs. */
+static bool is_wanted(const struct tpi_cache *cache)
 {
-    return (tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_WAITING) != 0;
+    return (tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_TO_PUTS) != 0;
 }
 
 /* Moves half of the previous magazine into the loaded one, which is empty. A whole swap would leave
@@ -175,8 +176,7 @@ static bool refill(struct tpi_cache *cache, struct tp_detail_local *local)
             swap_previous(cache, local);
         return true;
     }
-    /* While somebody waits, nobody takes more out of the depots than he needs. */
-    if (local->victims != 0 || is_waited_for(cache))
+    if (local->victims != 0 || is_wanted(cache))
         return false;
     struct tpi_magazine *magazine = stack_pop(cache, &cache->depot);
     if (magazine == NULL)
@@ -202,7 +202,7 @@ static size_t get_locked(struct tpi_cache *cache, struct tp_detail_local *local,
         }
         if (local->victims == 0) {
             struct tpi_magazine *magazine =
-                is_waited_for(cache) ? NULL : stack_pop(cache, &cache->victims);
+                is_wanted(cache) ? NULL : stack_pop(cache, &cache->victims);
             if (magazine == NULL)
                 break;
             tpi_store_relaxed_32(&magazine->next, 0); /* a stale pop may still read it */
@@ -266,7 +266,7 @@ size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n)
         struct tpi_thread *thread = enter(cache, &local);
         got += get_locked(cache, local, objects + got, n - got);
         leave(thread, cache, local);
-    } while (got < n && !is_waited_for(cache) && steal(cache));
+    } while (got < n && !is_wanted(cache) && steal(cache));
     return got;
 }
 
@@ -278,18 +278,16 @@ void *tpi_cache_get(struct tpi_cache *cache)
 
 void *tpi_cache_get_shared(struct tpi_cache *cache)
 {
+    struct tpi_stack *const stacks[] = {&cache->depot, &cache->victims, &cache->doomed};
     void *object = NULL;
     tpi_closer_lock(); /* no fork, rotation or other look while the magazine is in hand */
-    struct tpi_stack *stack = &cache->depot;
-    struct tpi_magazine *magazine = stack_pop(cache, stack);
-    if (magazine == NULL) {
-        stack = &cache->victims;
-        magazine = stack_pop(cache, stack);
-    }
-    if (magazine != NULL) {
+    for (unsigned i = 0; i < 3 && object == NULL; i++) {
+        struct tpi_magazine *magazine = stack_pop(cache, stacks[i]);
+        if (magazine == NULL)
+            continue;
         object = magazine->slots[--magazine->count];
         tpi_budget_give(cache, 1);
-        tpi_magazine_store(cache, stack, magazine);
+        tpi_magazine_store(cache, stacks[i], magazine);
         tpi_count(&cache->hits_retired, 1);
     }
     tpi_closer_unlock();

@@ -31,8 +31,9 @@ void tpi_service_start(void);
 /* Drops everything doomed and reaps dead pools. Returns after it is done, unless called from a
    callback, or `wait` is false. No lock may be held. */
 void tpi_service_drop(bool wait);
-/* The same on this thread, whoever else is there to do it; at least what is doomed in this
-   cache. */
+/* Drops on this thread, and at once, what is doomed in this cache, and waits for others who drop
+   something of it. For who may hold the loader's lock: it waits for nobody else. The caller sees to
+   it that the cache is not closed meanwhile. */
 void tpi_service_drop_here(struct tpi_cache *cache);
 /* A cycle is due. May be called with locks of lower rank than SERVICE held. */
 void tpi_service_cycle_due(void);

@@ -222,16 +222,10 @@ void tpi_service_drop(bool wait)
 
 void tpi_service_drop_here(struct tpi_cache *cache)
 {
-    if (at_work) { /* in a callback of the work: it goes on when we return */
-        tpi_cache_drop_doomed(cache);
-        return;
-    }
-    tpi_lock(&service_lock);
-    drops_wanted++;
-    while (busy)
-        tpi_condition_wait(&done_condition, &service_lock);
-    work();
-    tpi_unlock(&service_lock);
+    enum { LOOK_NS = 200000 };
+    tpi_cache_drop_doomed(cache);
+    while (tpi_cache_is_dropped_elsewhere(cache))
+        tpi_os_sleep(LOOK_NS);
 }
 
 void tpi_service_cycle_due(void)
@@ -260,10 +254,12 @@ void tpi_service_poll(void)
     if (tpi_likely(tpi_load_relaxed_32(&poll_wanted) == 0) || tpi_in_callback())
         return;
     tpi_lock(&service_lock);
-    if (running)
+    if (thread_ensure()) { /* in a fork's child it may not be there yet */
         tpi_store_relaxed_32(&poll_wanted, 0);
-    else if (!busy && work_is_wanted())
+        tpi_condition_wake_one(&work_condition);
+    } else if (!busy && work_is_wanted()) {
         work();
+    }
     tpi_unlock(&service_lock);
 }
 

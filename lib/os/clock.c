@@ -14,6 +14,12 @@ int64_t tpi_os_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+void tpi_os_sleep(int64_t ns)
+{
+    struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    nanosleep(&time, NULL);
+}
+
 /* The file's first line: "some avg10=1.23 avg60=..." (Documentation/accounting/psi.rst). The file
    is opened anew each time: a descriptor kept open would be at the mercy of closefrom(). */
 int tpi_os_pressure(const char *path)

@@ -26,7 +26,7 @@ bool tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 
 /* --- thread.c --- */
 
-/* Detached, with all signals blocked. */
+/* Detached, with all signals blocked. One at a time: nobody calls it again before run began. */
 bool tpi_os_thread_start(void (*run)(void *argument), void *argument);
 /* at_exit runs in each thread that called tpi_os_thread_mark, when it ends. */
 bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark));
@@ -36,6 +36,7 @@ bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child
 /* --- clock.c --- */
 
 int64_t tpi_os_now_ns(void); /* CLOCK_MONOTONIC */
+void tpi_os_sleep(int64_t ns);
 /* Memory pressure as the kernel's PSI file says: the share of the last 10 s, in hundredths of a
    percent, in which some task waited for memory. -1 where there is no such file. */
 int tpi_os_pressure(const char *path);

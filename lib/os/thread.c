@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Threads: starting one, being told when one ends, fork. */
 #include <signal.h>
-#include <stdlib.h>
 
 #include "os/os.h"
 
-struct start {
-    void (*run)(void *argument);
-    void *argument;
-};
-
 static pthread_key_t exit_key;
 
-static void *run_start(void *argument)
+/* What the one thread that is being started shall do. Static: no malloc, whose locks a fork may
+   have left locked. */
+static struct {
+    void (*run)(void *argument);
+    void *argument;
+} starting;
+
+static void *run_start(void *nothing)
 {
-    struct start start = *(struct start *)argument;
-    free(argument);
-    start.run(start.argument);
+    (void)nothing;
+    starting.run(starting.argument);
     return NULL;
 }
 
@@ -25,22 +25,16 @@ bool tpi_os_thread_start(void (*run)(void *argument), void *argument)
     sigset_t all, before;
     pthread_attr_t attributes;
     pthread_t thread;
-    struct start *start = malloc(sizeof *start);
-    if (start == NULL)
+    if (pthread_attr_init(&attributes) != 0)
         return false;
-    *start = (struct start){run, argument};
-    if (pthread_attr_init(&attributes) != 0) {
-        free(start);
-        return false;
-    }
+    starting.run = run;
+    starting.argument = argument;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attributes, run_start, start);
+    int error = pthread_create(&thread, &attributes, run_start, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    if (error != 0)
-        free(start);
     return error == 0;
 }
 

@@ -249,8 +249,10 @@ void tp_detail_pool_static_unload(struct tp_detail_pool_static *self)
         return;
     self->offset = 0;
     self->pool = NULL;
+    tpi_add_acq_rel_64(&pool->references, 1); /* not reaped before we are done */
     pool_end(pool);
     tpi_service_drop_here(&pool->cache);
+    tpi_pool_unreference(pool, 1);
 }
 
 /* --- fork --- */

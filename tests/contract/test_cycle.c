@@ -325,9 +325,17 @@ static void *collects_once(void *unused)
     return unused;
 }
 
-/* While a cycle is busy with a slow destruct, gets and puts go on, in the same pool too. */
+static void *collects_and_says(void *number)
+{
+    *(uint64_t *)number = tp_gc_collect();
+    return NULL;
+}
+
+/* While a cycle is busy with a slow destruct, gets and puts go on, in the same pool too; and who
+   asks for a cycle gets one that begins later. */
 static void a_slow_destruct_holds_no_get_or_put_up(void **state)
 {
+    uint64_t number = 0;
     (void)state;
     tp_pool *pool =
         tp_pool_create(&(tp_pool_options){.size = 64, .destruct = slow_destruct});
@@ -335,14 +343,19 @@ static void a_slow_destruct_holds_no_get_or_put_up(void **state)
     fill(pool, 10);
     pthread_t collector = support_thread(collects_once, NULL);
     support_until(support_read(&slow_destructs) == 1);
+    uint64_t running = tp_gc_cycle() + 1;
+    pthread_t other = support_thread(collects_and_says, &number);
     for (unsigned i = 0; i < 10; i++) {
         assert_int_equal(tp_pool_get_many(pool, objects, 500), 500);
         tp_pool_put_many(pool, objects, 500);
         tp_heap_free(tp_heap_alloc(64));
     }
+    support_sleep_ms(20); /* the other one has asked by now, or this shows nothing */
     assert_int_equal(support_read(&slow_destructs), 1);
     support_gate_open(&slow_gate);
     support_join(collector);
+    support_join(other);
+    assert_true(number > running);
     tp_pool_destroy(pool);
 }
 

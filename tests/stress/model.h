@@ -17,6 +17,7 @@ struct model {
     tp_pool *pool;
     struct model *inner; /* each object holds one of this model's */
     size_t bytes;        /* of an object, foreign ones too */
+    bool from_heap;      /* make takes them from tp_heap_alloc, and not from malloc */
     uint32_t flaky;      /* one make or construct in so many fails; 0: none */
     _Atomic uint64_t live;  /* constructed, not destructed */
     _Atomic uint64_t owned; /* got, not put */
@@ -118,7 +119,9 @@ static inline int model_construct(void *object, void *context)
 static inline void *model_make(void *context)
 {
     struct model *model = context;
-    void *object = chance(model->flaky) ? NULL : malloc(model->bytes);
+    if (chance(model->flaky))
+        return NULL;
+    void *object = model->from_heap ? tp_heap_alloc(model->bytes) : malloc(model->bytes);
     if (object == NULL)
         return NULL;
     model_begin(model, object);
@@ -158,7 +161,9 @@ static inline void model_destruct(void *object, void *context)
         (void)tp_gc_collect();
     if (chance(512))
         tp_pool_trim(model->pool);
-    if (model->options.make != NULL)
+    if (model->from_heap)
+        tp_heap_free(object);
+    else if (model->options.make != NULL)
         free(object);
 }
 

@@ -27,16 +27,28 @@
 
 #include <tidepool.h>
 
-/* TSan takes a thread that a fork's child starts for one of the parent's, and gives up. */
+/* What a fork's child cannot do under sanitizers: TSan takes a thread that it starts for one of the
+   parent's and gives up, and ASan's malloc may be left locked by a thread that is not there. */
 #if defined(__SANITIZE_THREAD__)
-#define STRESS_CHILD_MAY_START_THREADS false
+#define STRESS_TSAN 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define STRESS_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define STRESS_CHILD_MAY_START_THREADS false
+#define STRESS_TSAN 1
+#elif __has_feature(address_sanitizer)
+#define STRESS_ASAN 1
 #endif
 #endif
-#ifndef STRESS_CHILD_MAY_START_THREADS
-#define STRESS_CHILD_MAY_START_THREADS true
+#ifdef STRESS_TSAN
+enum { stress_child_may_start_threads = 0 };
+#else
+enum { stress_child_may_start_threads = 1 };
+#endif
+#ifdef STRESS_ASAN
+enum { stress_child_may_malloc = 0 };
+#else
+enum { stress_child_may_malloc = 1 };
 #endif
 
 /* --- numbers, time, failure --- */

@@ -17,7 +17,8 @@ static struct model models[] = {
                  .destruct = model_destruct}},
     {.options = {.name = "bounded", .size = 48, .construct = model_construct, .live_max = 40,
                  .idle_max = 30, .destruct = model_destruct}},
-    {.options = {.name = "foreign", .make = model_make, .destruct = model_destruct}, .bytes = 72},
+    {.options = {.name = "foreign", .make = model_make, .destruct = model_destruct},
+     .bytes = 72, .from_heap = true},
     {.options = {.name = "large", .size = 50000}},
     {.options = {.name = "outer", .size = 100, .construct = model_construct,
                  .destruct = model_destruct},
@@ -134,12 +135,11 @@ static void child_lives(unsigned generation)
     alarm(CHILD_MAX_S);
     atomic_store(&next_who, CHILD * (generation + 1));
     atomic_store(&stop, false);
-    bool threads = STRESS_CHILD_MAY_START_THREADS;
-    if (threads)
+    if (stress_child_may_start_threads)
         STRESS_CHECK(pthread_create(&thread, NULL, work, (void *)500) == 0, "no thread in a child");
     work((void *)300);
     pid_t grandchild = generation < 2 && chance(4) ? fork_one(generation + 1) : 0;
-    if (threads)
+    if (stress_child_may_start_threads)
         pthread_join(thread, NULL);
     uint64_t cycle = tp_gc_collect();
     STRESS_CHECK(tp_gc_cycle() >= cycle, "a cycle of a child did not end");
@@ -195,7 +195,8 @@ static void fork_run(int64_t deadline)
 int main(int argc, char **argv)
 {
     static const struct stress_mode modes[] = {
-        {"service=0", "4"}, {"poolcheck=1,service=0", "4"}, {"", "2"}, {"rseq=off", "4"}};
-    size_t with_service = STRESS_CHILD_MAY_START_THREADS ? 2 : 0;
-    return stress_main(argc, argv, "test_fork", fork_run, modes, 2 + with_service);
+        {"poolcheck=1,service=0", "4"}, {"service=0", "4"}, {"", "2"}, {"rseq=off", "4"}};
+    int first = stress_child_may_malloc ? 0 : 1; /* poolcheck does */
+    int end = stress_child_may_start_threads ? 4 : 2;
+    return stress_main(argc, argv, "test_fork", fork_run, modes + first, (size_t)(end - first));
 }
