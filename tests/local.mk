@@ -15,6 +15,7 @@ unit_tests = \
 	tests/unit/test_cache \
 	tests/unit/test_cache_magazines \
 	tests/unit/test_cache_threads \
+	tests/unit/test_check_failures \
 	tests/unit/test_heap_central \
 	tests/unit/test_heap_classes \
 	tests/unit/test_heap_failures \
@@ -31,10 +32,14 @@ contract_tests = \
 	tests/contract/test_cycle \
 	tests/contract/test_cycle_triggers \
 	tests/contract/test_dlclose \
+	tests/contract/test_dlclose_callbacks \
+	tests/contract/test_early_use \
 	tests/contract/test_fork \
+	tests/contract/test_fork_drops \
 	tests/contract/test_header \
 	tests/contract/test_heap \
 	tests/contract/test_heap_abuse \
+	tests/contract/test_nested \
 	tests/contract/test_options \
 	tests/contract/test_pool \
 	tests/contract/test_pool_bounds \
@@ -68,6 +73,7 @@ tests_examples_test_logger_format_SOURCES = \
 
 # .ci/run makes this empty for all builds but the first.
 script_tests = \
+	tests/contract/test_compilers.sh \
 	tests/contract/test_logger.sh \
 	tools/check-headers \
 	tools/check-layers \
@@ -86,6 +92,8 @@ tests_unit_test_cache_magazines_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_cache_magazines_LDADD = $(UNIT_LIBS)
 tests_unit_test_cache_threads_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_cache_threads_LDADD = $(UNIT_LIBS)
+tests_unit_test_check_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_check_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_central_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_heap_central_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_classes_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -106,6 +114,7 @@ tests_unit_test_os_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_os_LDADD = $(UNIT_LIBS)
 tests_unit_test_pool_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_pool_LDADD = $(UNIT_LIBS)
+tests_unit_test_check_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc -Wl,--wrap=tsearch
 tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move
 
@@ -115,13 +124,25 @@ PLUGIN_TEST_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DTP_TEST_PLUGIN_DIR='"$(abs_top_builddir)/tests/contract/.libs"'
 
 check_LTLIBRARIES += \
+	tests/contract/plugin_bare.la \
+	tests/contract/plugin_callbacks.la \
 	tests/contract/plugin_control.la \
 	tests/contract/plugin_pool.la
+tests_contract_plugin_bare_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+tests_contract_plugin_bare_la_LIBADD = lib/libtidepool.la
+tests_contract_plugin_bare_la_SOURCES = \
+	tests/contract/plugin_bare.c \
+	tests/contract/plugin_pool.h
+tests_contract_plugin_callbacks_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+tests_contract_plugin_callbacks_la_LIBADD = lib/libtidepool.la
+tests_contract_plugin_callbacks_la_SOURCES = \
+	tests/contract/plugin_callbacks.c \
+	tests/contract/plugin_callbacks.h
 tests_contract_plugin_control_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 tests_contract_plugin_control_la_LIBADD = lib/libtidepool.la
 tests_contract_plugin_control_la_SOURCES = \
+	tests/contract/plugin_bare.c \
 	tests/contract/plugin_control.c \
-	tests/contract/plugin_pool.c \
 	tests/contract/plugin_pool.h
 tests_contract_plugin_pool_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 tests_contract_plugin_pool_la_LIBADD = lib/libtidepool.la
@@ -129,6 +150,7 @@ tests_contract_plugin_pool_la_SOURCES = \
 	tests/contract/plugin_pool.c \
 	tests/contract/plugin_pool.h
 tests_contract_test_dlclose_CPPFLAGS = $(PLUGIN_TEST_CPPFLAGS)
+tests_contract_test_dlclose_callbacks_CPPFLAGS = $(PLUGIN_TEST_CPPFLAGS)
 
 tests_contract_test_header_SOURCES = \
 	tests/contract/test_header.c \
@@ -208,7 +230,11 @@ check-instructions: bench-instructions
 
 # Folders that no build writes in are named whole; tools/ gets logs.
 EXTRA_DIST += \
+	tests/contract/compilers \
+	tests/contract/support.h \
+	tests/contract/test_compilers.sh \
 	tests/contract/test_logger.sh \
+	tests/control/control.h \
 	tests/model \
 	tests/stress/model.h \
 	tests/stress/sequence.h \

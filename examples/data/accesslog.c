@@ -332,6 +332,12 @@ static bool parse_number(const char *option, const char *text, uint64_t *value)
     return false;
 }
 
+static int usage(void)
+{
+    fputs("usage: tp-accesslog [--lines=N] [--seed=N]\n", stderr);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"lines", required_argument, NULL, 'l'},
@@ -344,12 +350,10 @@ int main(int argc, char **argv)
                     : option == 's' ? parse_number("seed", optarg, &seed)
                                     : false;
         if (!good)
-            optind = argc + 1;
+            return usage();
     }
-    if (optind != argc) {
-        fputs("usage: tp-accesslog [--lines=N] [--seed=N]\n", stderr);
-        return 2;
-    }
+    if (optind != argc)
+        return usage();
     if (!write_log(lines, seed)) {
         fprintf(stderr, "tp-accesslog: standard output: %s\n", strerror(errno));
         return 1;

@@ -37,6 +37,17 @@
 #define TP_ACCESS(mode, ...)
 #endif
 
+/* Around designated initialisers, which C++ has from C++20 on and gcc and clang have before. */
+#ifdef __cplusplus
+#define TP_DETAIL_QUIET_BEGIN                                                                      \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wpedantic\"")                \
+        _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
+#define TP_DETAIL_QUIET_END _Pragma("GCC diagnostic pop")
+#else
+#define TP_DETAIL_QUIET_BEGIN
+#define TP_DETAIL_QUIET_END
+#endif
+
 /* An allocator's deallocator, for the analyser only: in optimised builds an object that comes
    from a pool is not fresh memory, and a compiler told otherwise may delete stores into it.
    TP_CALLS: the functions that carry it are then declared, not inlined, since gcc looks into what

@@ -32,7 +32,7 @@ typedef struct tp_pool_options {
     /* Once per object made; 0, or a negative errno that get then fails with (EINVAL if
        positive). */
     int (*construct)(void *object, void *context);
-    void (*reset)(void *object, void *context);      /* on every put, before the object is idle */
+    void (*reset)(void *object, void *context);      /* on every put; not on a new object */
     bool (*keep)(const void *object, void *context); /* on put, before reset; false: drop it now */
     void (*destruct)(void *object, void *context);   /* once, when dropped */
     void *context;                                   /* handed to every callback */
@@ -43,6 +43,9 @@ typedef struct tp_pool_options {
     const tp_gc_type *gc_type;                       /* NULL; comes with the collector */
     unsigned flags; /* 0; TP_POOL_COLLECTED comes with the collector */
 } tp_pool_options;
+
+/* With keep or reset a put is a call, under the thread's own lock for a moment; without, it is
+   inlined. Where a new object must be as one that was reset, give construct too. */
 
 /* One pool's counters, all since it was created, but for idle, live and waiting: those are now.
    Read while other threads work, they are a little apart from each other. */
@@ -159,8 +162,9 @@ tp_detail_static_local(const struct tp_detail_pool_static *self)
 }
 
 TP_API tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self);
-TP_API TP_NODISCARD void *tp_detail_pool_static_get(struct tp_detail_pool_static *self);
 TP_API void tp_detail_pool_static_put(struct tp_detail_pool_static *self, void *object);
+TP_API TP_NODISCARD TP_FREED_BY(tp_detail_pool_static_put, 2)
+void *tp_detail_pool_static_get(struct tp_detail_pool_static *self);
 TP_API void tp_detail_pool_static_unload(struct tp_detail_pool_static *self);
 
 /* Defines a typed pool for this file: NAME_get(), NAME_put(object), and NAME_pool() for the calls
@@ -172,11 +176,21 @@ TP_API void tp_detail_pool_static_unload(struct tp_detail_pool_static *self);
    .make, size and align are ignored. A plugin must have put everything before it is unloaded. */
 #define TP_POOL_DEFINE(NAME, ...) TP_DETAIL_POOL_DEFINE(NAME, __VA_ARGS__, )
 
+#ifdef TP_CALLS
+#define TP_DETAIL_STATIC_GET(self, object) (0)
+#define TP_DETAIL_STATIC_PUT(self, object) (0)
+#else
+#define TP_DETAIL_STATIC_GET(self, object) tp_detail_get(tp_detail_static_local(self), object)
+#define TP_DETAIL_STATIC_PUT(self, object) tp_detail_put(tp_detail_static_local(self), object)
+#endif
+
 #define TP_DETAIL_POOL_DEFINE(NAME, TYPE, ...)                                                     \
+    TP_DETAIL_QUIET_BEGIN                                                                          \
     static struct tp_detail_pool_static NAME##_pool_static = {                                     \
         .offset = 0,                                                                               \
         .pool = NULL,                                                                              \
         .options = {.name = #NAME, .size = sizeof(TYPE), .align = TP_ALIGNOF(TYPE), __VA_ARGS__}}; \
+    TP_DETAIL_QUIET_END                                                                            \
     __attribute__((destructor(102))) static void NAME##_pool_unload(void)                          \
     {                                                                                              \
         tp_detail_pool_static_unload(&NAME##_pool_static);                                         \
@@ -187,13 +201,13 @@ TP_API void tp_detail_pool_static_unload(struct tp_detail_pool_static *self);
     }                                                                                              \
     __attribute__((unused)) static inline void NAME##_put(TYPE *object)                            \
     {                                                                                              \
-        if (TP_UNLIKELY(!tp_detail_put(tp_detail_static_local(&NAME##_pool_static), object)))      \
+        if (TP_UNLIKELY(!TP_DETAIL_STATIC_PUT(&NAME##_pool_static, object)))                       \
             tp_detail_pool_static_put(&NAME##_pool_static, object);                                \
     }                                                                                              \
     TP_NODISCARD __attribute__((unused)) static inline TYPE *NAME##_get(void)                      \
     {                                                                                              \
         void *object;                                                                              \
-        if (TP_UNLIKELY(!tp_detail_get(tp_detail_static_local(&NAME##_pool_static), &object)))     \
+        if (TP_UNLIKELY(!TP_DETAIL_STATIC_GET(&NAME##_pool_static, &object)))                      \
             object = tp_detail_pool_static_get(&NAME##_pool_static);                               \
         return (TYPE *)object;                                                                     \
     }

@@ -150,6 +150,7 @@ enum tpi_sequences {
    weak, so that a room's tests can do without. */
 void tpi_start(void) __attribute__((weak));
 void tpi_start_ensure(void);
+extern const char tpi_runtime_is_linked; /* named by who needs it, so that an archive brings it */
 void tpi_sequences_set(enum tpi_sequences mode); /* before the second thread */
 void tpi_sequences_fence(void); /* every sequence begun before has ended or starts again */
 bool tpi_sequences_on(void);

@@ -18,6 +18,8 @@ static uint64_t class_drops;       /* atomic; frees that no cache kept */
 
 void (*tpi_sizes_poll)(void);
 
+static const char *const needs_runtime __attribute__((used)) = &tpi_runtime_is_linked;
+
 static void class_give_back(struct tpi_cache *self, void **objects, uint32_t n)
 {
     (void)self;

@@ -38,8 +38,11 @@ static void *memory_alloc(struct tp_pool *pool)
     if (options->make == NULL)
         return tp_heap_alloc_aligned(tpi_max(options->align, (size_t)1), options->size);
     tpi_callback_enter();
+    errno = 0;
     void *object = options->make(options->context);
+    int error = errno;
     tpi_callback_leave();
+    errno = error;
     return object;
 }
 
@@ -70,7 +73,7 @@ void *tpi_object_make(struct tp_pool *pool, bool *bound)
         return NULL;
     }
     void *object = memory_alloc(pool);
-    int error = object == NULL ? -ENOMEM : construct(pool, object);
+    int error = object != NULL ? construct(pool, object) : errno != 0 ? -errno : -ENOMEM;
     if (error == 0) {
         tpi_count(&pool->made, 1);
         if (tpi_check_is_on())

@@ -21,6 +21,8 @@ static struct tpi_lock pools_lock = TPI_LOCK_INIT(TPI_RANK_POOLS);
 _Static_assert(sizeof(struct tp_pool) <= TP_DETAIL_POOL_BYTES, "a pool fits its place");
 _Static_assert(TP_DETAIL_POOLS_BYTES / TP_DETAIL_POOL_BYTES == TPI_CACHES_MAX, "a place a number");
 
+static const char *const needs_runtime __attribute__((used)) = &tpi_runtime_is_linked;
+
 static char *region;               /* pools_lock; set once */
 static struct tp_pool *pools;      /* pools_lock */
 static struct tp_pool *dead_pools; /* pools_lock */
@@ -140,8 +142,6 @@ static void closed_or(struct tp_pool *pool, uint32_t bit)
 /* All of a pool's end but the drops. */
 static void pool_end(struct tp_pool *pool)
 {
-    tpi_check(pool->signature == TPI_POOL_SIGNATURE, "tp_pool_destroy(%p): not a pool",
-              (void *)pool);
     tpi_check(!tpi_pool_is_destroyed(pool), "pool '%s' is destroyed twice", tpi_pool_name(pool));
     closed_or(pool, TPI_CLOSED_DESTROYED);
     tpi_wait_wake_all(pool);
@@ -153,6 +153,9 @@ void tp_pool_destroy(tp_pool *pool)
 {
     if (pool == NULL)
         return;
+    tpi_pool_check(pool, "tp_pool_destroy");
+    tpi_check(!pool->is_static, "tp_pool_destroy: pool '%s' is static: it goes with its program",
+              tpi_pool_name(pool));
     pool_end(pool);
     tpi_service_drop(true);
 }
@@ -227,6 +230,7 @@ tp_pool *tp_detail_pool_static_pool(struct tp_detail_pool_static *self)
         pool = tp_pool_create(&options);
         if (pool != NULL) {
             note_exit_once();
+            pool->is_static = true;
             tpi_store_release_ptr(&self->pool, pool);
             tpi_store_relaxed_32(&self->offset, pool->cache.number * TP_DETAIL_LOCAL_BYTES);
         }

@@ -13,6 +13,7 @@
 enum { TPI_POOL_SIGNATURE = 0x54504f4c };
 
 struct tp_pool {
+    bool is_static;     /* made by TP_POOL_DEFINE */
     uint32_t silent;    /* atomic; its callbacks are gone, or going */
     uint32_t signature; /* written last when it is made, cleared first when it goes */
     struct tp_pool_options options;  /* name: the pool's own copy */
@@ -39,6 +40,14 @@ void tpi_pools_visit(void (*visit)(struct tp_pool *pool, void *context), void *c
 void tpi_pools_reap(void); /* frees dead pools; beside no cycle */
 bool tpi_pool_is_destroyed(const struct tp_pool *pool);
 const char *tpi_pool_name(const struct tp_pool *pool); /* for messages; never NULL */
+
+/* Aborts, naming the call, where `pool` is none. */
+static inline void tpi_pool_check(const struct tp_pool *pool, const char *what)
+{
+    tpi_check(pool != NULL, "%s: the pool is NULL", what);
+    tpi_check(pool->signature == TPI_POOL_SIGNATURE, "%s: %p is not a pool, or no longer one", what,
+              (const void *)pool);
+}
 
 /* --- object.c: objects come and go --- */
 

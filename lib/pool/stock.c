@@ -38,10 +38,16 @@ static size_t stock_some(struct tp_pool *pool, size_t n)
 
 size_t tp_pool_reserve(tp_pool *pool, size_t n)
 {
+    tpi_pool_check(pool, "tp_pool_reserve");
     uint64_t idle = idle_now(pool);
+    uint64_t most = pool->options.idle_max != 0 ? pool->options.idle_max : UINT64_MAX;
     int error = 0;
     while (idle < n && error == 0) {
-        size_t want = tpi_min((size_t)(n - idle), (size_t)TPI_MAGAZINE_MAX);
+        if (idle >= most) {
+            error = EAGAIN;
+            break;
+        }
+        size_t want = (size_t)tpi_min(tpi_min(n - idle, most - idle), (uint64_t)TPI_MAGAZINE_MAX);
         size_t kept = stock_some(pool, want);
         if (kept < want)
             error = errno;
@@ -54,6 +60,7 @@ size_t tp_pool_reserve(tp_pool *pool, size_t n)
 
 void tp_pool_trim(tp_pool *pool)
 {
+    tpi_pool_check(pool, "tp_pool_trim");
     tpi_cache_take(&pool->cache, TPI_TAKE_TO_DOOM);
     tpi_service_drop(true);
 }
@@ -61,6 +68,7 @@ void tp_pool_trim(tp_pool *pool)
 void tp_pool_stats_read(tp_pool *pool, tp_pool_stats *stats)
 {
     struct tpi_cache_counts counts;
+    tpi_pool_check(pool, "tp_pool_stats_read");
     tpi_cache_counts(&pool->cache, &counts);
     uint64_t misses = tpi_load_relaxed_64(&pool->misses);
     uint64_t gets = counts.hits + misses;

@@ -3,12 +3,6 @@
    where objects are found and kept. */
 #include "pool/pool.h"
 
-static void pool_check(const struct tp_pool *pool, const char *what)
-{
-    tpi_check(pool->signature == TPI_POOL_SIGNATURE, "%s: %p is not a pool, or no longer one", what,
-              (const void *)pool);
-}
-
 static void show(struct tp_pool *pool, void *object)
 {
     tpi_track_show_kept(object, pool->options.size);
@@ -44,7 +38,7 @@ void *tpi_pool_get(struct tp_pool *pool, int64_t deadline_ns)
 
 void *tp_detail_pool_get(tp_pool *pool)
 {
-    pool_check(pool, "tp_pool_get");
+    tpi_pool_check(pool, "tp_pool_get");
     tpi_service_poll(); /* what is due may make room */
     void *object = tpi_pool_get(pool, 0);
     if (tpi_unlikely(object == NULL)) {
@@ -118,7 +112,7 @@ void tp_detail_pool_put(tp_pool *pool, void *object)
     if (object == NULL)
         return;
     int saved = errno;
-    pool_check(pool, "tp_pool_put");
+    tpi_pool_check(pool, "tp_pool_put");
     put(pool, object);
     tpi_service_poll();
     errno = saved;
@@ -131,7 +125,7 @@ size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n)
     size_t got = tpi_sequence_get_many(tp_detail_pool_local(pool), objects, n);
     if (tpi_likely(got == n))
         return n;
-    pool_check(pool, "tp_pool_get_many");
+    tpi_pool_check(pool, "tp_pool_get_many");
     if (tpi_pool_is_destroyed(pool)) {
         errno = EINVAL;
         return got;
@@ -156,11 +150,11 @@ void tp_pool_put_many(tp_pool *pool, void **objects, size_t n)
         done = tpi_sequence_put_many(tp_detail_pool_local(pool), objects, n);
         if (tpi_likely(done == n))
             return;
-        pool_check(pool, "tp_pool_put_many");
+        tpi_pool_check(pool, "tp_pool_put_many");
         if (!tpi_pool_is_destroyed(pool))
             done += tpi_cache_put_many(&pool->cache, objects + done, n - done);
     } else {
-        pool_check(pool, "tp_pool_put_many");
+        tpi_pool_check(pool, "tp_pool_put_many");
     }
     /* With its last object put, a destroyed pool may be gone: it is not looked at again. */
     for (; done < n; done++)

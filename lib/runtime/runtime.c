@@ -14,6 +14,8 @@
 
 #include <tidepool/version.h>
 
+const char tpi_runtime_is_linked = 1;
+
 const char *tp_version(void)
 {
     return TP_VERSION_STRING;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Beside plugin_pool.c in the control of test_dlclose.c: a plugin whose destructor, which the
+/* Beside plugin_bare.c in the control of test_dlclose.c: a plugin whose destructor, which the
    header defines weakly, does nothing, so that threads keep announcing sequences of unmapped
    code. */
 #include <tidepool/attrs.h>

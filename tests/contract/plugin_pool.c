@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A plugin that uses the library by its header alone; see plugin_pool.h, test_dlclose.c. */
+/* A plugin that uses the library by its header alone, with a static pool; see plugin_pool.h and
+   test_dlclose.c. */
 #include "plugin_pool.h"
 
 struct widget {
     unsigned value[12];
 };
 
-TP_POOL_DEFINE(widget, struct widget)
+static unsigned *destructed;
+
+static void widget_destruct(void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    if (destructed != NULL)
+        __atomic_fetch_add(destructed, 1, __ATOMIC_SEQ_CST);
+}
+
+TP_POOL_DEFINE(widget, struct widget, .destruct = widget_destruct)
 
 static bool work(tp_pool *pool, unsigned n)
 {
@@ -25,19 +36,11 @@ static bool work(tp_pool *pool, unsigned n)
     return right;
 }
 
-/* What C++ does for static objects: atexit may be a sanitizer's, which knows no plugins. */
-int __cxa_atexit(void (*handler)(void *), void *argument, void *object);
-extern __attribute__((visibility("hidden"))) void *__dso_handle;
-
-static void last_words(void *pool)
+static tp_pool *static_pool(unsigned *counter)
 {
-    pool_put(pool, pool_get(pool));
-}
-
-static bool at_unload(tp_pool *pool)
-{
-    return __cxa_atexit(last_words, pool, &__dso_handle) == 0;
+    destructed = counter;
+    return widget_pool();
 }
 
 extern const struct plugin plugin;
-const struct plugin plugin = {.work = work, .at_unload = at_unload};
+const struct plugin plugin = {.work = work, .static_pool = static_pool};

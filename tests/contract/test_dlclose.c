@@ -17,7 +17,7 @@ static struct {
     const struct plugin *plugin;
     tp_pool *pool;
     struct support_gate unloaded;
-    unsigned worked, wrong;
+    unsigned worked, wrong, destructed;
 } shared;
 
 static const char *plugin_path(const char *name)
@@ -63,11 +63,24 @@ static void *uses_the_plugin(void *unused)
     return unused;
 }
 
+/* The plugin's last preparations; whether they could be made. `live`: objects of its own pool. */
+static bool prepare_unload(uint64_t *live)
+{
+    const struct plugin *plugin = shared.plugin;
+    *live = 0;
+    if (!plugin->work(shared.pool, WORK))
+        return false;
+    if (plugin->static_pool != NULL)
+        *live = support_stats(plugin->static_pool(&shared.destructed)).live;
+    return plugin->at_unload == NULL || plugin->at_unload(shared.pool);
+}
+
 /* Loads, uses in several threads, unloads, lives on. 0, or what went wrong. */
 static int load_use_unload(const char *name, bool *inlined)
 {
     pthread_t threads[THREADS];
     char path[4096];
+    uint64_t live;
     snprintf(path, sizeof path, "%s", plugin_path(name));
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
@@ -79,23 +92,28 @@ static int load_use_unload(const char *name, bool *inlined)
     shared.unloaded = (struct support_gate)SUPPORT_GATE_INIT;
     support_set(&shared.worked, 0);
     support_set(&shared.wrong, 0);
+    support_set(&shared.destructed, 0);
     for (unsigned i = 0; i < THREADS; i++)
         if (pthread_create(&threads[i], NULL, uses_the_plugin, NULL) != 0)
             return 3;
     while (support_read(&shared.worked) < THREADS)
         support_sleep_ms(1);
-    if (!shared.plugin->work(shared.pool, WORK) || !shared.plugin->at_unload(shared.pool))
+    if (!prepare_unload(&live))
         return 4;
     *inlined = support_inlined(shared.pool);
-    if (dlclose(handle) != 0 || is_mapped(path))
+    if (dlclose(handle) != 0)
         return 5;
     live_on();
+    if (is_mapped(path))
+        return 5;
     support_gate_open(&shared.unloaded);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     tp_gc_collect();
     tp_gc_collect();
     tp_pool_destroy(shared.pool);
+    if (support_read(&shared.destructed) != live) /* all by the end of dlclose, none later */
+        return 7;
     return support_read(&shared.wrong) != 0 ? 6 : 0;
 }
 
@@ -104,8 +122,16 @@ static void threads_live_on_after_dlclose(void **state)
     bool inlined;
     (void)state;
     for (unsigned round = 0; round < 5; round++)
-        assert_int_equal(load_use_unload("plugin_pool", &inlined), 0);
+        assert_int_equal(load_use_unload("plugin_bare", &inlined), 0);
     print_message("sequences were %s\n", inlined ? "inlined" : "not in use in this mode");
+}
+
+static void a_plugins_static_pool_ends_with_it(void **state)
+{
+    bool inlined;
+    (void)state;
+    for (unsigned round = 0; round < 3; round++)
+        assert_int_equal(load_use_unload("plugin_pool", &inlined), 0);
 }
 
 static int without_the_destructor(void)
@@ -135,6 +161,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_live_on_after_dlclose),
+        cmocka_unit_test(a_plugins_static_pool_ends_with_it),
         cmocka_unit_test(without_the_destructor_they_would_die),
     };
     const struct support_scenario scenarios[] = {

@@ -239,6 +239,7 @@ static void reserve_fills_ahead(void **state)
     assert_int_equal(support_stats(pool).hits, 300);
     put_n(pool, 10);
     assert_int_equal(tp_pool_reserve(pool, 10), 10); /* these are there already */
+    assert_int_equal(tp_pool_reserve(pool, 4), 4);
     assert_int_equal(support_read(&made), 300);
     assert_int_equal(tp_pool_reserve(pool, 12), 12);
     assert_int_equal(support_read(&made), 302);

@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# What other compilers, C++ and more optimisation make of the inlined sequences: two C++ files that
+# share inline functions link and run, a C++ plugin's static object may put while it is unloaded,
+# and nothing is read of a pool ahead of a look whether it is NULL. The programs are in compilers/.
+# TP_BUILD_DIR is the build tree (make check sets it).
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=${TP_BUILD_DIR:-$here/../../build}
+libraries=$build/lib/.libs
+sources=$here/compilers
+work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-compilers.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export LD_LIBRARY_PATH
+failures=0
+runs=0
+
+if [ ! -e "$libraries/libtidepool.so" ]; then
+    echo "$libraries/libtidepool.so: not built" >&2
+    exit 1
+fi
+if [ -n "${TP_SANITIZE_FLAGS-}" ]; then
+    echo "a sanitized library, which other compilers' programs cannot use: skipped"
+    exit 0
+fi
+
+fail() {
+    echo "FAIL: $*" >&2
+    failures=$((failures + 1))
+}
+
+have() {
+    command -v "$1" >/dev/null && return 0
+    echo "$1 is not installed: skipped"
+    return 1
+}
+
+# compile COMPILER ARGUMENT...: warnings are errors; the library comes last
+compile() {
+    "$@" -Wall -Wextra -Werror -I"$here/../../include" -L"$libraries" -ltidepool -pthread && return
+    fail "does not compile or link: $*"
+    return 1
+}
+
+# run WHAT PROGRAM ARGUMENT...
+run() {
+    what=$1
+    shift
+    runs=$((runs + 1))
+    timeout 60 "$@" </dev/null || fail "$what: exit $?"
+}
+
+for cxx in g++ clang++; do
+    have $cxx || continue
+    # TP_POOL_DEFINE names the options that it has, and g++ misses the others.
+    cc=gcc
+    [ $cxx = g++ ] || cc=clang
+    cxx="$cxx -std=c++17 -Wno-missing-field-initializers"
+    for flags in -O0 -O2 '-O2 -ffunction-sections -Wl,--gc-sections' '-O2 -fPIE -pie'; do
+        # shellcheck disable=SC2086
+        compile $cxx $flags "$sources/units_one.cc" "$sources/units_two.cc" \
+            -o "$work/units" && run "two units, $cxx $flags" "$work/units"
+    done
+    for flags in -O0 -O2; do
+        # shellcheck disable=SC2086
+        compile $cxx $flags -fPIC -shared "$sources/plugin.cc" -o "$work/plugin.so" &&
+            compile $cc -std=c11 -D_GNU_SOURCE $flags "$sources/loader.c" -o "$work/loader" -ldl &&
+            run "a plugin, $cxx $flags" "$work/loader" "$work/plugin.so"
+    done
+done
+
+for cc in gcc clang; do
+    have $cc || continue
+    for flags in -O1 -O2 -O3 -Os '-O2 -flto'; do
+        [ "$cc $flags" != 'clang -O2 -flto' ] || continue # its linker plugin is a package apart
+        # shellcheck disable=SC2086
+        compile $cc -std=c11 $flags "$sources/optional.c" -o "$work/optional" &&
+            run "a pool that may be NULL, $cc $flags" "$work/optional"
+    done
+done
+
+echo "$runs runs, $failures failures"
+[ $failures -eq 0 ] && [ $runs -gt 0 ]
