@@ -39,9 +39,14 @@
 
 /* Around designated initialisers, which C++ has from C++20 on and gcc and clang have before. */
 #ifdef __cplusplus
+#if !defined(__clang__) && __GNUC__ >= 12
+#define TP_DETAIL_QUIET_CXX20 _Pragma("GCC diagnostic ignored \"-Wc++20-extensions\"")
+#else
+#define TP_DETAIL_QUIET_CXX20
+#endif
 #define TP_DETAIL_QUIET_BEGIN                                                                      \
     _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wpedantic\"")                \
-        _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
+        _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"") TP_DETAIL_QUIET_CXX20
 #define TP_DETAIL_QUIET_END _Pragma("GCC diagnostic pop")
 #else
 #define TP_DETAIL_QUIET_BEGIN
