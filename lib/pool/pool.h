@@ -69,8 +69,13 @@ void *tpi_pool_get(struct tp_pool *pool, int64_t deadline_ns);
 
 /* --- wait.c --- */
 
-/* Hands an object to those who wait. False: nobody waits, or it did not fit in the depot. */
-bool tpi_wait_hand_over(struct tp_pool *pool, void *object);
+enum tpi_handed {
+    TPI_HANDED,
+    TPI_HANDED_NOBODY_WAITS, /* no longer: try an ordinary put */
+    TPI_HANDED_NO_ROOM       /* or the pool is destroyed: its drop is what a waiter can use */
+};
+/* Hands an object to those who wait. */
+enum tpi_handed tpi_wait_hand_over(struct tp_pool *pool, void *object);
 bool tpi_wait_wake_one(struct tp_pool *pool); /* live_max has room again; false: nobody waits */
 void tpi_wait_wake_all(struct tp_pool *pool);
 /* At live_max: an idle object from any thread, a new one, or sleep until deadline_ns on

@@ -87,10 +87,11 @@ static void put_idle(struct tp_pool *pool, void *object)
             return;
         if ((tpi_load_relaxed_32(&pool->cache.closed) & TPI_CLOSED_WAITING) == 0)
             break;
-        if (tpi_wait_hand_over(pool, object))
+        enum tpi_handed handed = tpi_wait_hand_over(pool, object);
+        if (handed == TPI_HANDED)
             return;
-        if (tpi_load_relaxed_32(&pool->waiting) != 0)
-            break; /* somebody waits, but the object fits nowhere: its drop makes room */
+        if (handed == TPI_HANDED_NO_ROOM)
+            break;
     }
     show(pool, object);
     put_drop(pool, object);

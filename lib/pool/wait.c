@@ -52,14 +52,17 @@ void tpi_wait_wake_all(struct tp_pool *pool)
     tpi_unlock(&pool->wait_lock);
 }
 
-bool tpi_wait_hand_over(struct tp_pool *pool, void *object)
+enum tpi_handed tpi_wait_hand_over(struct tp_pool *pool, void *object)
 {
+    enum tpi_handed handed = TPI_HANDED_NO_ROOM;
     tpi_lock(&pool->wait_lock);
     /* Destroyed: the depots were doomed for the last time, or will be by who waits for this
        lock. */
-    bool handed = pool->waiting != 0 && !tpi_pool_is_destroyed(pool) &&
-                  tpi_cache_put_shared(&pool->cache, object);
-    if (handed)
+    if (pool->waiting == 0)
+        handed = TPI_HANDED_NOBODY_WAITS;
+    else if (!tpi_pool_is_destroyed(pool) && tpi_cache_put_shared(&pool->cache, object))
+        handed = TPI_HANDED;
+    if (handed == TPI_HANDED)
         tpi_condition_wake_one(&pool->wait_condition);
     tpi_unlock(&pool->wait_lock);
     return handed;
