@@ -38,6 +38,7 @@ static uint64_t trigger_for(uint64_t live, int percent)
 
 int tp_gc_percent_set(int percent)
 {
+    tpi_start_ensure();
     tpi_lock(&pacer_lock);
     int before = percent_now;
     percent_now = percent < 0 ? -1 : percent;
@@ -51,6 +52,7 @@ int tp_gc_percent_set(int percent)
 
 int64_t tp_gc_memory_limit_set(int64_t bytes)
 {
+    tpi_start_ensure();
     tpi_lock(&pacer_lock);
     int64_t before = (int64_t)tpi_load_relaxed_64(&limit);
     if (bytes >= 0)
