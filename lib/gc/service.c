@@ -284,7 +284,8 @@ void tpi_gc_fork_child(void)
     tpi_condition_init(&work_condition);
     tpi_condition_init(&done_condition);
     running = false;
-    /* A sanitizer's runtime may have been forked with its own locks held: no thread can be started. */
+    /* A sanitizer's runtime may have been forked with its own locks held: no thread can be
+       started. */
     options.service = options.service && !tpi_sanitized;
     busy = at_work; /* fork was called in a callback of the work */
     drops_wanted++; /* what the parent's threads had doomed and not dropped */
