@@ -40,7 +40,7 @@
 #define STRESS_ASAN 1
 #endif
 #endif
-#ifdef STRESS_TSAN
+#if defined(STRESS_TSAN) || defined(STRESS_ASAN) /* to start a thread, ASan mallocs */
 enum { stress_child_may_start_threads = 0 };
 #else
 enum { stress_child_may_start_threads = 1 };
