@@ -21,21 +21,11 @@
 
 #define TP_API __attribute__((visibility("default")))
 #define TP_NODISCARD __attribute__((warn_unused_result))
-#define TP_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
 #define TP_ALLOC_SIZE(...) __attribute__((alloc_size(__VA_ARGS__)))
 #define TP_ALLOC_ALIGN(n) __attribute__((alloc_align(n)))
-#define TP_FORMAT(archetype, string, first) __attribute__((format(archetype, string, first)))
-#define TP_COLD __attribute__((cold, noinline))
-#define TP_MALLOC __attribute__((malloc))
 #define TP_ALWAYS_INLINE __attribute__((always_inline)) static inline
 #define TP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define TP_UNLIKELY(x) __builtin_expect(!!(x), 0)
-
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
-#define TP_ACCESS(mode, ...) __attribute__((access(mode, __VA_ARGS__)))
-#else
-#define TP_ACCESS(mode, ...)
-#endif
 
 /* Around designated initialisers, which C++ has from C++20 on and gcc and clang have before. */
 #ifdef __cplusplus

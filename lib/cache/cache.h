@@ -102,6 +102,8 @@ void *tpi_cache_get(struct tpi_cache *cache);
 /* False: nothing was kept (bounds, no memory for a magazine, or cache->closed has one of the bits
    WAITING and DESTROYED): the object is still the caller's. */
 bool tpi_cache_put(struct tpi_cache *cache, void *object);
+/* The same; when false, *closed says whether it was for WAITING or DESTROYED. */
+bool tpi_cache_put_unless(struct tpi_cache *cache, void *object, bool *closed);
 /* The same for many; how many it got or kept. */
 size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n);
 size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t n);

@@ -357,14 +357,16 @@ static enum room make_room(struct tpi_cache *cache, struct tp_detail_local *loca
     return reserve_more(cache, local) ? ROOM : ROOM_NONE;
 }
 
-size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t n)
+/* *closed: it ended at a bit of TO_PUTS. Only what is seen under the record's lock can say that. */
+static size_t put_some(struct tpi_cache *cache, void *const *objects, size_t n, bool *closed)
 {
     struct tp_detail_local *local;
     size_t put = 0;
     enum room room = ROOM;
     struct tpi_thread *thread = enter(cache, &local);
     while (put < n) {
-        if ((tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_TO_PUTS) != 0)
+        *closed = is_wanted(cache);
+        if (*closed)
             break;
         room = make_room(cache, local);
         if (room == ROOM_NEEDS_MAGAZINE) {
@@ -386,6 +388,17 @@ size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t 
     }
     leave(thread, cache, local);
     return put;
+}
+
+size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t n)
+{
+    bool closed;
+    return put_some(cache, objects, n, &closed);
+}
+
+bool tpi_cache_put_unless(struct tpi_cache *cache, void *object, bool *closed)
+{
+    return put_some(cache, &object, 1, closed) == 1;
 }
 
 bool tpi_cache_put(struct tpi_cache *cache, void *object)

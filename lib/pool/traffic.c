@@ -83,9 +83,10 @@ static void put_idle(struct tp_pool *pool, void *object)
         tpi_check_idle(pool, object);
     tpi_track_hide(object, pool->options.size);
     for (;;) {
-        if (tpi_cache_put(&pool->cache, object))
+        bool closed;
+        if (tpi_cache_put_unless(&pool->cache, object, &closed))
             return;
-        if ((tpi_load_relaxed_32(&pool->cache.closed) & TPI_CLOSED_WAITING) == 0)
+        if (!closed || tpi_pool_is_destroyed(pool))
             break;
         enum tpi_handed handed = tpi_wait_hand_over(pool, object);
         if (handed == TPI_HANDED)
