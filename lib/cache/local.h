@@ -79,12 +79,6 @@ static inline void tpi_local_count_get(struct tp_detail_local *local)
     local->balance++;
 }
 
-/* A put that did not pass through objects[]. */
-static inline void tpi_local_count_put(struct tp_detail_local *local)
-{
-    local->balance--;
-}
-
 /* --- budgets (idle_max and the bound on all caches): registry.c --- */
 
 /* Takes up to n of what the cache may still hold idle; how many it got (n where nothing bounds). */

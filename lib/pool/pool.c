@@ -132,6 +132,7 @@ tp_pool *tp_pool_create(const tp_pool_options *options)
     return pool;
 }
 
+/* Pairs with the looks at the bit under a record's lock: see tpi_cache_take's visit of each. */
 static void closed_or(struct tp_pool *pool, uint32_t bit)
 {
     uint32_t closed = tpi_load_relaxed_32(&pool->cache.closed);
@@ -188,14 +189,6 @@ void tpi_pools_reap(void)
         tpi_cache_close(&pool->cache);
         pool = next;
     }
-}
-
-void tpi_pools_visit(void (*visit)(struct tp_pool *pool, void *context), void *context)
-{
-    tpi_lock(&pools_lock);
-    for (struct tp_pool *pool = pools; pool != NULL; pool = pool->next)
-        visit(pool, context);
-    tpi_unlock(&pools_lock);
 }
 
 /* --- static pools: TP_POOL_DEFINE --- */

@@ -35,8 +35,6 @@ struct tp_pool {
 
 /* --- pool.c --- */
 
-/* For every pool, under the list's lock (rank POOLS); visit may lock what is of higher rank. */
-void tpi_pools_visit(void (*visit)(struct tp_pool *pool, void *context), void *context);
 void tpi_pools_reap(void); /* frees dead pools; beside no cycle */
 bool tpi_pool_is_destroyed(const struct tp_pool *pool);
 const char *tpi_pool_name(const struct tp_pool *pool); /* for messages; never NULL */
