@@ -5,12 +5,19 @@ include_HEADERS = \
 
 tidepoolincludedir = $(includedir)/tidepool
 tidepoolinclude_HEADERS = \
+	include/tidepool/arena.h \
 	include/tidepool/attrs.h \
+	include/tidepool/bytes.h \
 	include/tidepool/gc.h \
 	include/tidepool/heap.h \
 	include/tidepool/pool.h \
 	include/tidepool/short.h \
+	include/tidepool/vec.h \
 	include/tidepool/version.h
+
+tidepooladaptincludedir = $(tidepoolincludedir)/adapt
+tidepooladaptinclude_HEADERS = \
+	include/tidepool/adapt/ck.h
 
 tidepooldetailincludedir = $(tidepoolincludedir)/detail
 tidepooldetailinclude_HEADERS = \

@@ -5,11 +5,14 @@
 #ifndef TIDEPOOL_H
 #define TIDEPOOL_H
 
+#include <tidepool/arena.h>
 #include <tidepool/attrs.h>
+#include <tidepool/bytes.h>
 #include <tidepool/gc.h>
 #include <tidepool/heap.h>
 #include <tidepool/pool.h>
 #include <tidepool/short.h>
+#include <tidepool/vec.h>
 #include <tidepool/version.h>
 
 #endif

@@ -23,6 +23,7 @@
 #define TP_NODISCARD __attribute__((warn_unused_result))
 #define TP_ALLOC_SIZE(...) __attribute__((alloc_size(__VA_ARGS__)))
 #define TP_ALLOC_ALIGN(n) __attribute__((alloc_align(n)))
+#define TP_FORMAT(string, first) __attribute__((format(printf, string, first)))
 #define TP_ALWAYS_INLINE __attribute__((always_inline)) static inline
 #define TP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define TP_UNLIKELY(x) __builtin_expect(!!(x), 0)

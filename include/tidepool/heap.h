@@ -76,6 +76,8 @@ TP_API size_t tp_heap_good_size(size_t size);
 typedef struct tp_heap_stats {
     uint64_t allocations; /* count: small and large, since the process began */
     uint64_t frees;       /* count */
+    uint64_t allocated;   /* handed out since the process began, in whole slots and pages; what a
+                             large object grows by in tp_heap_realloc is part of it */
     uint64_t reserved;    /* address space */
     uint64_t in_use;      /* spans that hold objects, in use or idle in a cache */
     uint64_t idle;        /* free pages that are still resident */

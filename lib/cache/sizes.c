@@ -13,7 +13,9 @@
 static struct tpi_cache classes[TP_DETAIL_CLASSES];
 static uint64_t large_allocations; /* atomic */
 static uint64_t large_frees;       /* atomic */
+static uint64_t large_bytes;       /* atomic; handed out in large objects, growth included */
 static uint64_t class_misses;      /* atomic; objects that left spans, past the caches */
+static uint64_t class_miss_bytes;  /* atomic; the same in bytes */
 static uint64_t class_drops;       /* atomic; frees that no cache kept */
 
 void (*tpi_sizes_poll)(void);
@@ -50,6 +52,7 @@ static TPI_COLD void *class_refill(struct tpi_cache *cache)
         return NULL;
     }
     tpi_count(&class_misses, 1);
+    tpi_count(&class_miss_bytes, cache->bytes);
     size_t kept = tpi_cache_fill(cache, objects + 1, got - 1, true);
     if (kept < got - 1)
         tpi_central_free(objects + 1 + kept, got - 1 - kept);
@@ -74,8 +77,10 @@ static void *class_alloc(unsigned size_class)
 static void *large_alloc(size_t size, size_t align, bool zeroed)
 {
     void *object = tpi_large_alloc(size, align, zeroed);
-    if (object != NULL)
+    if (object != NULL) {
         tpi_count(&large_allocations, 1);
+        tpi_count(&large_bytes, tp_heap_good_size(size));
+    }
     if (tpi_sizes_poll != NULL)
         tpi_sizes_poll();
     if (object == NULL)
@@ -230,6 +235,8 @@ void *tp_heap_realloc(void *memory, size_t size)
         void *to = tpi_large_resize(memory, size);
         if (to == NULL)
             errno = ENOMEM;
+        else if (size > usable)
+            tpi_count(&large_bytes, tp_heap_good_size(size) - usable);
         return to;
     }
     /* In place while the slot holds it and is not more than twice too large. */
@@ -270,10 +277,12 @@ void tp_heap_stats_read(tp_heap_stats *stats)
                              .spans = totals.spans};
     stats->allocations =
         tpi_load_relaxed_64(&large_allocations) + tpi_load_relaxed_64(&class_misses);
+    stats->allocated = tpi_load_relaxed_64(&large_bytes) + tpi_load_relaxed_64(&class_miss_bytes);
     stats->frees = tpi_load_relaxed_64(&large_frees) + tpi_load_relaxed_64(&class_drops);
     for (unsigned i = 1; i < TP_DETAIL_CLASSES; i++) {
         tpi_cache_counts(&classes[i], &counts);
         stats->allocations += counts.hits;
+        stats->allocated += counts.hits * classes[i].bytes;
         stats->frees += counts.puts;
     }
 }

@@ -295,19 +295,42 @@ static void trim_gives_idle_pages_back(void **state)
 static void counters_follow_allocations_and_frees(void **state)
 {
     struct tp_heap_stats before, during, after;
+    uint64_t bytes = 0;
     (void)state;
     tp_heap_stats_read(&before);
-    for (size_t i = 0; i < MANY; i++)
+    for (size_t i = 0; i < MANY; i++) {
         blocks[i] = tp_heap_alloc(i * 50);
+        bytes += tp_heap_good_size(i * 50);
+    }
     tp_heap_stats_read(&during);
     for (size_t i = 0; i < MANY; i++)
         tp_heap_free(blocks[i]);
     tp_heap_stats_read(&after);
     assert_int_equal(during.allocations - before.allocations, MANY);
+    assert_true(during.allocated - before.allocated >= bytes);
+    assert_true(during.allocated - before.allocated <= bytes + (uint64_t)MANY * 16); /* guards */
+    assert_int_equal(after.allocated, during.allocated);
     assert_int_equal(during.frees, before.frees);
     assert_int_equal(after.frees - before.frees, MANY);
     assert_int_equal(after.allocations, during.allocations);
     assert_true(during.in_use >= before.in_use + (uint64_t)MANY * MANY / 2 * 50 / 2);
+}
+
+static void what_a_large_object_grows_by_counts(void **state)
+{
+    struct tp_heap_stats before, after;
+    (void)state;
+    tp_heap_stats_read(&before);
+    char *memory = tp_heap_alloc(100000);
+    assert_non_null(memory);
+    memory = tp_heap_realloc(memory, 1000000);
+    assert_non_null(memory);
+    memory = tp_heap_realloc(memory, 500000);
+    assert_non_null(memory);
+    tp_heap_stats_read(&after);
+    assert_int_equal(after.allocated - before.allocated, tp_heap_good_size(1000000));
+    assert_int_equal(after.allocations - before.allocations, 1);
+    tp_heap_free(memory);
 }
 
 /* --- frees on other threads --- */
@@ -394,6 +417,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(large_memory_grows_by_moving_pages),
         cmocka_unit_test(trim_gives_idle_pages_back),
         cmocka_unit_test(counters_follow_allocations_and_frees),
+        cmocka_unit_test(what_a_large_object_grows_by_counts),
         cmocka_unit_test(what_other_threads_free_is_used_again),
         cmocka_unit_test(threads_do_not_disturb_each_other),
     };

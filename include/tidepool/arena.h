@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Arenas: memory that goes away together, by their prefixed names.
+
+   An allocation is a bump of a pointer, inlined; memory is given back as a whole, by tp_arena_reset,
+   tp_arena_rewind or tp_arena_destroy. Memory is aligned to 16 bytes at least and is not zeroed
+   unless said otherwise. An arena, its children included, is used by one thread at a time; different
+   arenas are independent. Not for signal handlers.
+
+   Where TIDEPOOL runs checked (a checked build, AddressSanitizer, Valgrind), every allocation is a
+   call, and what was rewound faults, or is reported, when it is touched again. */
+#ifndef TIDEPOOL_ARENA_H
+#define TIDEPOOL_ARENA_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tidepool/attrs.h>
+
+TP_BEGIN_DECLS
+
+typedef struct tp_arena tp_arena;
+
+/* The arena's objects may point into the collected heap: the collector scans what it holds. */
+#define TP_ARENA_ROOT 1u
+
+/* The largest alignment that an arena serves, in bytes: the heap's page. */
+#define TP_ARENA_ALIGN_MAX ((size_t)8192)
+
+typedef struct tp_arena_options {
+    const char *name; /* in stats; not copied: it must live as long as the arena; may be NULL */
+    size_t first;     /* bytes of the first chunk; 0: 4 KiB. Later chunks grow */
+    size_t limit;     /* bound on the bytes that chunks hold, children's too; 0: none */
+    size_t retain;    /* bytes of chunks that rewind and reset keep for what comes; 0: 1 MiB */
+    unsigned flags;   /* 0 or TP_ARENA_ROOT */
+} tp_arena_options;
+
+/* The most that .retain can ask for: nothing is given back before tp_arena_destroy. */
+#define TP_ARENA_RETAIN_ALL SIZE_MAX
+
+/* Where an arena stood: tp_arena_save. Plain data; copying it is free. */
+typedef struct tp_arena_mark {
+    struct tp_detail_arena_chunk *chunk;
+    char *next;
+    void *cleanups;
+    uint64_t serial;
+} tp_arena_mark;
+
+/* One arena's figures, in bytes unless said otherwise. */
+typedef struct tp_arena_stats {
+    uint64_t used;     /* handed out now, rounded to 16 each, the tails of full chunks included */
+    uint64_t peak;     /* the most that `used` ever was */
+    uint64_t held;     /* chunks, those kept for reuse included; without children */
+    uint64_t charged;  /* what counts against the limit: held, and the children's */
+    uint64_t limit;    /* 0: none */
+    uint64_t chunks;   /* count: those held now */
+    uint64_t taken;    /* count: chunks taken from the heap since the arena was created */
+    uint64_t cleanups; /* count: deferred calls that wait */
+} tp_arena_stats;
+
+/* An empty arena; NULL options: the defaults. The caller's until tp_arena_destroy. NULL and errno:
+   ENOMEM, or EINVAL for an unknown flag. Any thread. */
+TP_API TP_NODISCARD tp_arena *tp_arena_create(const tp_arena_options *options);
+
+/* An arena that never outlives its parent: whatever gives back the parent's memory of now (reset,
+   rewind to a mark before this call, destroy) destroys it first. Its chunks are its own and count
+   against the limits of all its ancestors. limit: its own bound in bytes, 0: the ancestors' alone.
+   tp_arena_destroy may end it earlier. NULL and errno ENOMEM. */
+TP_API TP_NODISCARD tp_arena *tp_arena_child(tp_arena *parent, size_t limit);
+
+/* Runs all cleanups, destroys the children and gives everything back. NULL is ignored. */
+TP_API void tp_arena_destroy(tp_arena *arena);
+
+/* Runs all cleanups, destroys the children, and empties the arena; chunks up to .retain bytes stay
+   for what comes. */
+TP_API void tp_arena_reset(tp_arena *arena);
+
+/* Where the arena stands now. Marks nest: rewinding to one ends those made behind it. */
+TP_API TP_NODISCARD tp_arena_mark tp_arena_save(tp_arena *arena);
+
+/* Gives back what was allocated since the mark, across chunks; first runs the cleanups and destroys
+   the children of since then, last first. A mark that was rewound past, or is another arena's,
+   aborts where that can be proven. */
+TP_API void tp_arena_rewind(tp_arena *arena, tp_arena_mark mark);
+
+/* Calls fn(arg) when the arena is rewound past this point, reset or destroyed; last in, first out.
+   The arena's memory of before the call is still there when fn runs. 0, or -1 and errno ENOMEM:
+   fn will not be called. fn may allocate from the arena (what it gets goes at once) but not
+   rewind, reset or destroy it. */
+TP_API int tp_arena_defer(tp_arena *arena, void (*fn)(void *arg), void *arg);
+
+/* What the inlined calls fall back on: every size and alignment. Not for applications. */
+TP_API TP_NODISCARD TP_ALLOC_SIZE(2) TP_ALLOC_ALIGN(3)
+void *tp_detail_arena_alloc(tp_arena *arena, size_t size, size_t align);
+
+/* The head of every arena: what is free of its chunk, both multiples of 16. Closed (next == end)
+   where each allocation is to be a call. */
+struct tp_detail_arena_window {
+    char *next;
+    char *end;
+};
+
+/* How far ahead of the bump the next cache lines are fetched, in bytes. */
+#define TP_DETAIL_ARENA_AHEAD 1024
+
+/* `size` bytes (0 counts as 1), the arena's. NULL and errno ENOMEM, also at the limit; the arena is
+   as it was. */
+TP_NODISCARD TP_ALLOC_SIZE(2) static inline void *tp_arena_alloc(tp_arena *arena, size_t size)
+{
+    struct tp_detail_arena_window *window = (struct tp_detail_arena_window *)(void *)arena;
+    char *at = window->next;
+    if (TP_UNLIKELY(size - 1 >= (size_t)(window->end - at)))
+        return tp_detail_arena_alloc(arena, size, 16);
+    window->next = at + ((size + 15) & ~(size_t)15);
+    __builtin_prefetch(at + TP_DETAIL_ARENA_AHEAD, 1);
+    return at;
+}
+
+/* `size` bytes at a multiple of `align`, a power of two up to TP_ARENA_ALIGN_MAX. NULL and errno
+   ENOMEM, or EINVAL for another alignment. */
+TP_NODISCARD TP_ALLOC_SIZE(2) TP_ALLOC_ALIGN(3) static inline
+void *tp_arena_alloc_aligned(tp_arena *arena, size_t size, size_t align)
+{
+    if (__builtin_constant_p(align) && align != 0 && align <= 16 && (align & (align - 1)) == 0)
+        return tp_arena_alloc(arena, size);
+    return tp_detail_arena_alloc(arena, size, align);
+}
+
+/* n * size bytes of zeroes. NULL and errno ENOMEM, or EOVERFLOW where the product overflows. */
+TP_API TP_NODISCARD TP_ALLOC_SIZE(2, 3)
+void *tp_arena_alloc_zeroed(tp_arena *arena, size_t n, size_t size);
+
+/* Resizes an allocation of this arena and returns where it is now, contents kept up to the smaller
+   size: in place where it was the last one and there is room, or where it shrinks; else a new one
+   (the old stays until the arena is rewound). memory NULL with old_size 0: as tp_arena_alloc. NULL
+   and errno ENOMEM: the old is as it was. */
+TP_API TP_NODISCARD TP_ALLOC_SIZE(4)
+void *tp_arena_resize(tp_arena *arena, void *memory, size_t old_size, size_t size);
+
+/* Copies into the arena. strndup copies at most n bytes and ends them with a zero; memdup n bytes.
+   NULL and errno ENOMEM. */
+TP_API TP_NODISCARD char *tp_arena_strdup(tp_arena *arena, const char *string);
+TP_API TP_NODISCARD char *tp_arena_strndup(tp_arena *arena, const char *string, size_t n);
+TP_API TP_NODISCARD TP_ALLOC_SIZE(3)
+void *tp_arena_memdup(tp_arena *arena, const void *memory, size_t n);
+
+/* A formatted string, as by asprintf. NULL and errno ENOMEM, EOVERFLOW or what vsnprintf gave. */
+TP_API TP_NODISCARD TP_FORMAT(2, 3)
+char *tp_arena_printf(tp_arena *arena, const char *format, ...);
+TP_API TP_NODISCARD TP_FORMAT(2, 0)
+char *tp_arena_vprintf(tp_arena *arena, const char *format, va_list arguments);
+
+/* Fills *stats. */
+TP_API void tp_arena_stats_read(const tp_arena *arena, tp_arena_stats *stats);
+
+/* --- scratch: two arenas a thread, for what does not outlive a function --- */
+
+/* One of the calling thread's two scratch arenas, not `conflict`: give the arena that your result
+   goes to, or NULL, and what you allocate here never lies in between. Calls nest; each needs its
+   tp_scratch_end in the same thread, last first. NULL and errno ENOMEM. The arenas go with the
+   thread. */
+TP_API TP_NODISCARD tp_arena *tp_scratch_begin(tp_arena *conflict);
+
+/* Rewinds a scratch arena to where the last tp_scratch_begin found it. NULL is ignored. */
+TP_API void tp_scratch_end(tp_arena *scratch);
+
+/* --- pools of arenas: a request takes a warm one and gives it back --- */
+
+typedef struct tp_arena_pool tp_arena_pool;
+
+/* A pool whose arenas are all made with these options (NULL: the defaults); idle ones go as a
+   pool's objects do, by collection cycles. The caller's until tp_arena_pool_destroy, which may run
+   while arenas are still out: they are put later. NULL and errno as tp_arena_create and
+   tp_pool_create. Any thread. */
+TP_API TP_NODISCARD tp_arena_pool *tp_arena_pool_create(const tp_arena_options *options);
+TP_API void tp_arena_pool_destroy(tp_arena_pool *pool);
+
+/* An empty arena, the caller's until tp_arena_pool_put. NULL and errno ENOMEM. Any thread. */
+TP_API TP_NODISCARD tp_arena *tp_arena_pool_get(tp_arena_pool *pool);
+
+/* Resets the arena (cleanups run on this thread) and takes it back. NULL is ignored. Any thread. */
+TP_API void tp_arena_pool_put(tp_arena_pool *pool, tp_arena *arena);
+
+TP_END_DECLS
+
+#endif
