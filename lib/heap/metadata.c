@@ -54,10 +54,10 @@ void tpi_descriptor_give(struct tpi_span *span)
     free_count++;
 }
 
-struct tpi_arena *tpi_arenas_new(size_t n)
+struct tpi_heap_arena *tpi_heap_arenas_new(size_t n)
 {
-    size_t bytes = tpi_align_up(n * sizeof(struct tpi_arena), MAP_GRAIN);
-    struct tpi_arena *arenas = tpi_os_map(bytes);
+    size_t bytes = tpi_align_up(n * sizeof(struct tpi_heap_arena), MAP_GRAIN);
+    struct tpi_heap_arena *arenas = tpi_os_map(bytes);
     if (arenas != NULL)
         mapped_bytes += bytes;
     return arenas;

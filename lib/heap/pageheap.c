@@ -59,18 +59,19 @@ static void insert_alone(struct tpi_span *span, uint64_t dirty_pages)
 /* Registers an arena for each 64 MiB; false: ENOMEM, and none. */
 static bool publish(uintptr_t base, uintptr_t end)
 {
-    struct tpi_arena *arena = tpi_arenas_new((end - base) / TPI_ARENA_BYTES);
+    struct tpi_heap_arena *arena = tpi_heap_arenas_new((end - base) / TPI_ARENA_BYTES);
     if (arena == NULL)
         return false;
     for (; base < end; base += TPI_ARENA_BYTES, arena++)
-        tpi_store_release_ptr(&tp_detail_arenas[base >> TP_DETAIL_ARENA_SHIFT], &arena->detail);
+        tpi_store_release_ptr(&tp_detail_heap_arenas[base >> TP_DETAIL_ARENA_SHIFT],
+                              &arena->detail);
     return true;
 }
 
 static void note_committed(uintptr_t base, uintptr_t end)
 {
     for (; base < end; base += TPI_ARENA_BYTES)
-        tpi_arena_of(base)->committed = ~UINT64_C(0);
+        tpi_heap_arena_of(base)->committed = ~UINT64_C(0);
 }
 
 /* Reserves and registers; 0: ENOMEM. What is for an object larger than an arena is made usable
@@ -114,7 +115,7 @@ static bool commit(uintptr_t base, uint64_t pages)
     uintptr_t at = base & ~(uintptr_t)(TPI_COMMIT_BYTES - 1);
     uintptr_t end = base + pages * TPI_PAGE_BYTES;
     while (at < end) {
-        uint64_t *committed = &tpi_arena_of(at)->committed;
+        uint64_t *committed = &tpi_heap_arena_of(at)->committed;
         unsigned step = (unsigned)(at >> TPI_COMMIT_SHIFT & 63), steps = 0;
         while (step + steps < 64 && at + steps * (size_t)TPI_COMMIT_BYTES < end &&
                !tpi_bit_get(committed, step + steps))

@@ -5,7 +5,7 @@
    Ranges may cross arenas of one reservation, so each function walks arena by arena. */
 #include "heap/span.h"
 
-struct tp_detail_arena *tp_detail_arenas[TP_DETAIL_ARENAS];
+struct tp_detail_heap_arena *tp_detail_heap_arenas[TP_DETAIL_ARENAS];
 
 /* Pages of [at, at + pages) that are in the arena of `at`. */
 static uint64_t pages_here(uintptr_t at, uint64_t pages)
@@ -17,7 +17,7 @@ static uint64_t pages_here(uintptr_t at, uint64_t pages)
 void tpi_map_pages(struct tpi_span *span, uintptr_t from, uint64_t pages)
 {
     while (pages > 0) {
-        struct tpi_arena *arena = tpi_arena_of(from);
+        struct tpi_heap_arena *arena = tpi_heap_arena_of(from);
         struct tpi_span **entries = &arena->spans[tpi_page_in_arena(from)];
         uint64_t here = pages_here(from, pages);
         if (here == TP_DETAIL_ARENA_PAGES)
@@ -32,15 +32,17 @@ void tpi_map_pages(struct tpi_span *span, uintptr_t from, uint64_t pages)
 void tpi_map_ends(struct tpi_span *span)
 {
     uintptr_t last = tpi_span_end(span) - TPI_PAGE_BYTES;
-    tpi_store_release_ptr(&tpi_arena_of(span->base)->spans[tpi_page_in_arena(span->base)], span);
-    tpi_store_release_ptr(&tpi_arena_of(last)->spans[tpi_page_in_arena(last)], span);
+    tpi_store_release_ptr(&tpi_heap_arena_of(span->base)->spans[tpi_page_in_arena(span->base)],
+                          span);
+    tpi_store_release_ptr(&tpi_heap_arena_of(last)->spans[tpi_page_in_arena(last)], span);
 }
 
 void tpi_page_class_set(uintptr_t base, uint64_t pages, uint8_t size_class)
 {
     while (pages > 0) {
         uint64_t here = pages_here(base, pages);
-        memset(&tpi_arena_of(base)->detail.page_class[tpi_page_in_arena(base)], size_class, here);
+        memset(&tpi_heap_arena_of(base)->detail.page_class[tpi_page_in_arena(base)], size_class,
+               here);
         base += here * TPI_PAGE_BYTES;
         pages -= here;
     }
@@ -52,7 +54,7 @@ static uint64_t *dirty_word(uintptr_t at, uint64_t pages, uint64_t *mask, uint64
     unsigned page = tpi_page_in_arena(at);
     *here = tpi_min(pages, (uint64_t)(64 - page % 64));
     *mask = ~UINT64_C(0) >> (64 - *here) << page % 64;
-    return &tpi_arena_of(at)->dirty[page / 64];
+    return &tpi_heap_arena_of(at)->dirty[page / 64];
 }
 
 uint64_t tpi_dirty_count(uintptr_t base, uint64_t pages)
@@ -81,7 +83,7 @@ void tpi_dirty_set(uintptr_t base, uint64_t pages, bool dirty)
 
 static uint64_t dirty_word_at(uintptr_t at)
 {
-    return tpi_load_relaxed_64(&tpi_arena_of(at)->dirty[tpi_page_in_arena(at) / 64]);
+    return tpi_load_relaxed_64(&tpi_heap_arena_of(at)->dirty[tpi_page_in_arena(at) / 64]);
 }
 
 uintptr_t tpi_dirty_next(uintptr_t from, uintptr_t end, bool dirty)
@@ -148,7 +150,7 @@ void tpi_bad_free(const void *object)
 {
     struct tpi_span *span = tpi_span_of((uintptr_t)object);
     struct tpi_where where = tpi_heap_where(object);
-    if (tpi_arena_of((uintptr_t)object) == NULL)
+    if (tpi_heap_arena_of((uintptr_t)object) == NULL)
         tpi_fatal("bad free of %p: not from this heap", object);
     if (span == NULL || tpi_span_state(span) == TPI_SPAN_FREE)
         tpi_fatal("bad free of %p: double free, or never allocated: its pages are free", object);

@@ -67,8 +67,8 @@ struct tpi_span {
 _Static_assert(sizeof(struct tpi_span) == 4 * TPI_CACHE_LINE, "a descriptor is 4 cache lines");
 
 /* 64 MiB of address space, aligned to that. Never unmapped. */
-struct tpi_arena {
-    struct tp_detail_arena detail; /* first: the inlined free sees only this */
+struct tpi_heap_arena {
+    struct tp_detail_heap_arena detail; /* first: the inlined free sees only this */
     struct tpi_span *spans[TP_DETAIL_ARENA_PAGES];
     /* Bit i: page i is resident and not known to be zero. Of pages in use: what it was when they
        were taken. */
@@ -131,16 +131,16 @@ static inline unsigned tpi_class_slot(const struct tpi_class *class, uint64_t of
 bool tpi_descriptors_ready(unsigned n);
 struct tpi_span *tpi_descriptor_take(void); /* UNUSED, no extent, on no list or tree */
 void tpi_descriptor_give(struct tpi_span *span);
-struct tpi_arena *tpi_arenas_new(size_t n); /* in a row, all zero; NULL: ENOMEM */
+struct tpi_heap_arena *tpi_heap_arenas_new(size_t n); /* in a row, all zero; NULL: ENOMEM */
 uint64_t tpi_metadata_bytes(void);
 
 /* --- pagemap.c --- */
 
-static inline struct tpi_arena *tpi_arena_of(uintptr_t address)
+static inline struct tpi_heap_arena *tpi_heap_arena_of(uintptr_t address)
 {
-    struct tp_detail_arena *detail = tpi_load_acquire_ptr(
-        &tp_detail_arenas[address >> TP_DETAIL_ARENA_SHIFT & (TP_DETAIL_ARENAS - 1)]);
-    return (struct tpi_arena *)(void *)detail;
+    struct tp_detail_heap_arena *detail = tpi_load_acquire_ptr(
+        &tp_detail_heap_arenas[address >> TP_DETAIL_ARENA_SHIFT & (TP_DETAIL_ARENAS - 1)]);
+    return (struct tpi_heap_arena *)(void *)detail;
 }
 
 static inline unsigned tpi_page_in_arena(uintptr_t address)
@@ -157,7 +157,7 @@ static inline bool tpi_span_holds(const struct tpi_span *span, uintptr_t address
 /* The span whose extent holds the address, of any state; NULL. */
 static inline struct tpi_span *tpi_span_of(uintptr_t address)
 {
-    struct tpi_arena *arena = tpi_arena_of(address);
+    struct tpi_heap_arena *arena = tpi_heap_arena_of(address);
     if (tpi_unlikely(arena == NULL))
         return NULL;
     struct tpi_span *span = tpi_load_acquire_ptr(&arena->spans[tpi_page_in_arena(address)]);

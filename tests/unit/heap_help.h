@@ -72,7 +72,7 @@ static inline void help_check_used(const struct tpi_span *span, struct help_sums
     for (uintptr_t at = span->base; at < tpi_span_end(span); at += TPI_PAGE_BYTES) {
         assert_ptr_equal(tpi_span_of(at), span);
         assert_int_equal(tp_detail_class_of_address((void *)at), size_class);
-        assert_true(tpi_bit_get(&tpi_arena_of(at)->committed, at >> TPI_COMMIT_SHIFT & 63));
+        assert_true(tpi_bit_get(&tpi_heap_arena_of(at)->committed, at >> TPI_COMMIT_SHIFT & 63));
     }
     if (size_class != 0) {
         unsigned out = 0;
@@ -130,7 +130,7 @@ static inline size_t help_arenas(size_t **indexes)
     if (count * TPI_ARENA_BYTES != tpi_pageheap.reserved) {
         count = 0;
         for (size_t i = 0; i < TP_DETAIL_ARENAS; i++) {
-            if (tp_detail_arenas[i] == NULL)
+            if (tp_detail_heap_arenas[i] == NULL)
                 continue;
             assert_true(count < ARENAS_MAX);
             known[count++] = i;

@@ -27,12 +27,12 @@ TP_BEGIN_DECLS
 
 /* What a free sees of an arena: each page's size class; 0 for a large object's, a free or a foreign
    page. Written before a page's first object is handed out and after its last was given back. */
-struct tp_detail_arena {
+struct tp_detail_heap_arena {
     uint8_t page_class[TP_DETAIL_ARENA_PAGES];
 };
 
 /* Arenas by address >> TP_DETAIL_ARENA_SHIFT; NULL where the library owns nothing. */
-extern TP_API struct tp_detail_arena *tp_detail_arenas[TP_DETAIL_ARENAS];
+extern TP_API struct tp_detail_heap_arena *tp_detail_heap_arenas[TP_DETAIL_ARENAS];
 
 /* 0 for sizes above TP_DETAIL_SMALL_MAX. */
 TP_ALWAYS_INLINE unsigned tp_detail_class_of_size(size_t size)
@@ -59,9 +59,9 @@ TP_ALWAYS_INLINE size_t tp_detail_class_bytes(unsigned size_class)
 TP_ALWAYS_INLINE unsigned tp_detail_class_of_address(const void *memory)
 {
     uintptr_t address = (uintptr_t)memory;
-    const struct tp_detail_arena *arena;
+    const struct tp_detail_heap_arena *arena;
     arena = tp_detail_arena_table()[address >> TP_DETAIL_ARENA_SHIFT & (TP_DETAIL_ARENAS - 1)];
-    if (TP_UNLIKELY(arena == (const struct tp_detail_arena *)0))
+    if (TP_UNLIKELY(arena == (const struct tp_detail_heap_arena *)0))
         return 0;
     return arena->page_class[address >> TP_DETAIL_PAGE_SHIFT & (TP_DETAIL_ARENA_PAGES - 1)];
 }

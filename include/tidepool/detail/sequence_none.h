@@ -3,12 +3,12 @@
 #ifndef TIDEPOOL_DETAIL_SEQUENCE_NONE_H
 #define TIDEPOOL_DETAIL_SEQUENCE_NONE_H
 
-struct tp_detail_arena;
-extern TP_API struct tp_detail_arena *tp_detail_arenas[];
+struct tp_detail_heap_arena;
+extern TP_API struct tp_detail_heap_arena *tp_detail_heap_arenas[];
 
-TP_ALWAYS_INLINE struct tp_detail_arena **tp_detail_arena_table(void)
+TP_ALWAYS_INLINE struct tp_detail_heap_arena **tp_detail_arena_table(void)
 {
-    return tp_detail_arenas;
+    return tp_detail_heap_arenas;
 }
 
 TP_ALWAYS_INLINE bool tp_detail_get(struct tp_detail_local *local, void **object)

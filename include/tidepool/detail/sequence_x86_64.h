@@ -16,7 +16,7 @@
 #ifndef TIDEPOOL_DETAIL_SEQUENCE_X86_64_H
 #define TIDEPOOL_DETAIL_SEQUENCE_X86_64_H
 
-struct tp_detail_arena;
+struct tp_detail_heap_arena;
 
 /* Tests compile a delay in here, between compare and commit; it must leave the flags alone. */
 #ifndef TP_DETAIL_SEQUENCE_DELAY
@@ -48,10 +48,10 @@ struct tp_detail_arena;
 
 /* Through the offset table: an address in the code would make the linker copy all of the table, 32
    MiB, into the program (a copy relocation). Constant, so loaded once. */
-TP_ALWAYS_INLINE struct tp_detail_arena **tp_detail_arena_table(void)
+TP_ALWAYS_INLINE struct tp_detail_heap_arena **tp_detail_arena_table(void)
 {
-    struct tp_detail_arena **table;
-    __asm__("movq tp_detail_arenas@GOTPCREL(%%rip), %0" : "=r"(table));
+    struct tp_detail_heap_arena **table;
+    __asm__("movq tp_detail_heap_arenas@GOTPCREL(%%rip), %0" : "=r"(table));
     return table;
 }
 
