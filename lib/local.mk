@@ -45,6 +45,18 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/heap/scavenge.c \
 	lib/heap/span.h \
 	lib/heap/tree.c \
+	lib/kit/arena.c \
+	lib/kit/arena.h \
+	lib/kit/arena_alloc.c \
+	lib/kit/arena_chunk.c \
+	lib/kit/arena_pool.c \
+	lib/kit/bytes.c \
+	lib/kit/bytes_number.c \
+	lib/kit/bytes_pool.c \
+	lib/kit/kit.h \
+	lib/kit/quarantine.c \
+	lib/kit/scratch.c \
+	lib/kit/vec.c \
 	lib/os/clock.c \
 	lib/os/os.h \
 	lib/os/pages.c \

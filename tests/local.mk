@@ -12,6 +12,7 @@
 
 unit_tests = \
 	tests/unit/test_base \
+	tests/unit/test_bytes_failures \
 	tests/unit/test_cache \
 	tests/unit/test_cache_magazines \
 	tests/unit/test_cache_threads \
@@ -25,9 +26,19 @@ unit_tests = \
 	tests/unit/test_heap_tree \
 	tests/unit/test_options \
 	tests/unit/test_os \
-	tests/unit/test_pool
+	tests/unit/test_pool \
+	tests/unit/test_vec_failures
 
 contract_tests = \
+	tests/contract/test_arena \
+	tests/contract/test_arena_abuse \
+	tests/contract/test_arena_limits \
+	tests/contract/test_arena_marks \
+	tests/contract/test_bytes \
+	tests/contract/test_bytes_learn \
+	tests/contract/test_bytes_number \
+	tests/contract/test_bytes_pool \
+	tests/contract/test_bytes_sizes \
 	tests/contract/test_check \
 	tests/contract/test_cycle \
 	tests/contract/test_cycle_triggers \
@@ -44,19 +55,32 @@ contract_tests = \
 	tests/contract/test_pool \
 	tests/contract/test_pool_bounds \
 	tests/contract/test_threads \
+	tests/contract/test_vec \
+	tests/contract/test_vec_abuse \
+	tests/contract/test_vec_homes \
 	tests/contract/test_wait
 
 stress_tests = \
 	tests/control/test_controls \
+	tests/stress/test_bytes_pool \
 	tests/stress/test_fork \
 	tests/stress/test_history \
 	tests/stress/test_sequence \
+	tests/stress/test_vec \
 	tests/stress/test_waiters
 
 # What the example programs are made of.
 example_tests = \
+	tests/examples/test_json \
+	tests/examples/test_json_data \
+	tests/examples/test_json_number \
+	tests/examples/test_json_tree \
 	tests/examples/test_logger \
-	tests/examples/test_logger_format
+	tests/examples/test_logger_format \
+	tests/examples/test_logparse \
+	tests/examples/test_logparse_loghub \
+	tests/examples/test_logparse_report \
+	tests/examples/test_logparse_scan
 
 EXAMPLE_TEST_CPPFLAGS = $(EXAMPLES_CPPFLAGS) -I$(top_srcdir)/examples
 EXAMPLE_TEST_LIBS = examples/logger/liblogger.la lib/libtidepool.la $(CMOCKA_LIBS)
@@ -71,10 +95,59 @@ tests_examples_test_logger_format_SOURCES = \
 	tests/examples/logger_fixture.h \
 	tests/examples/test_logger_format.c
 
+JSON_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/examples \
+	-DTP_TEST_DATA_DIR='"$(abs_top_srcdir)/../shared/data"'
+JSON_TEST_LIBS = examples/json/libjson.la lib/libtidepool.la $(CMOCKA_LIBS)
+tests_examples_test_json_CPPFLAGS = $(JSON_TEST_CPPFLAGS)
+tests_examples_test_json_LDADD = $(JSON_TEST_LIBS)
+tests_examples_test_json_SOURCES = \
+	tests/examples/json_fixture.h \
+	tests/examples/test_json.c
+tests_examples_test_json_data_CPPFLAGS = $(JSON_TEST_CPPFLAGS)
+tests_examples_test_json_data_LDADD = $(JSON_TEST_LIBS)
+tests_examples_test_json_data_SOURCES = \
+	tests/examples/json_fixture.h \
+	tests/examples/test_json_data.c
+tests_examples_test_json_number_CPPFLAGS = $(JSON_TEST_CPPFLAGS)
+tests_examples_test_json_number_LDADD = $(JSON_TEST_LIBS)
+tests_examples_test_json_number_SOURCES = \
+	tests/examples/json_fixture.h \
+	tests/examples/test_json_number.c
+tests_examples_test_json_tree_CPPFLAGS = $(JSON_TEST_CPPFLAGS)
+tests_examples_test_json_tree_LDADD = $(JSON_TEST_LIBS)
+tests_examples_test_json_tree_SOURCES = \
+	tests/examples/json_fixture.h \
+	tests/examples/test_json_tree.c
+
+LOGPARSE_TEST_LIBS = examples/logparse/liblogparse.la lib/libtidepool.la $(CMOCKA_LIBS) $(CK_LIBS)
+tests_examples_test_logparse_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
+tests_examples_test_logparse_LDADD = $(LOGPARSE_TEST_LIBS)
+tests_examples_test_logparse_SOURCES = \
+	tests/examples/logparse_fixture.h \
+	tests/examples/test_logparse.c
+tests_examples_test_logparse_loghub_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS) \
+	-DTP_TEST_DATA_DIR='"$(abs_top_srcdir)/../shared/data"'
+tests_examples_test_logparse_loghub_LDADD = $(LOGPARSE_TEST_LIBS)
+tests_examples_test_logparse_loghub_SOURCES = \
+	tests/examples/logparse_fixture.h \
+	tests/examples/test_logparse_loghub.c
+tests_examples_test_logparse_report_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
+tests_examples_test_logparse_report_LDADD = $(LOGPARSE_TEST_LIBS)
+tests_examples_test_logparse_report_SOURCES = \
+	tests/examples/logparse_fixture.h \
+	tests/examples/test_logparse_report.c
+tests_examples_test_logparse_scan_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
+tests_examples_test_logparse_scan_LDADD = $(LOGPARSE_TEST_LIBS)
+tests_examples_test_logparse_scan_SOURCES = \
+	tests/examples/logparse_fixture.h \
+	tests/examples/test_logparse_scan.c
+
 # .ci/run makes this empty for all builds but the first.
 script_tests = \
 	tests/contract/test_compilers.sh \
 	tests/contract/test_logger.sh \
+	tests/contract/test_logparse.sh \
+	tools/check-from-go \
 	tools/check-headers \
 	tools/check-layers \
 	tools/check-snippets \
@@ -86,6 +159,8 @@ LDADD = lib/libtidepool.la $(CMOCKA_LIBS)
 
 tests_unit_test_base_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_base_LDADD = $(UNIT_LIBS)
+tests_unit_test_bytes_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_bytes_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_cache_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_cache_LDADD = $(UNIT_LIBS)
 tests_unit_test_cache_magazines_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -114,9 +189,15 @@ tests_unit_test_os_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_os_LDADD = $(UNIT_LIBS)
 tests_unit_test_pool_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_pool_LDADD = $(UNIT_LIBS)
+tests_unit_test_vec_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_vec_failures_LDADD = $(UNIT_LIBS)
+tests_unit_test_bytes_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_heap_realloc \
+	-Wl,--wrap=tp_heap_alloc_aligned
 tests_unit_test_check_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc -Wl,--wrap=tsearch
 tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move
+tests_unit_test_vec_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_run_alloc \
+	-Wl,--wrap=tpi_run_grow
 
 # Loadable modules for the dlclose tests. Tests find them in TP_TEST_PLUGIN_DIR (a string).
 PLUGIN_LINK_FLAGS = $(LIBRARY_LINK_FLAGS) -module -avoid-version -shared -rpath /nowhere
@@ -151,6 +232,22 @@ tests_contract_plugin_pool_la_SOURCES = \
 	tests/contract/plugin_pool.h
 tests_contract_test_dlclose_CPPFLAGS = $(PLUGIN_TEST_CPPFLAGS)
 tests_contract_test_dlclose_callbacks_CPPFLAGS = $(PLUGIN_TEST_CPPFLAGS)
+
+# What needs the folder of real inputs, or libm.
+BYTES_TEST_CPPFLAGS = $(AM_CPPFLAGS) -DTP_TEST_DATA_DIR='"$(abs_top_srcdir)/../shared/data"'
+tests_contract_test_bytes_learn_SOURCES = \
+	tests/contract/bytes_fixture.h \
+	tests/contract/test_bytes_learn.c
+tests_contract_test_bytes_number_CPPFLAGS = $(BYTES_TEST_CPPFLAGS)
+tests_contract_test_bytes_number_LDADD = $(LDADD) -lm
+tests_contract_test_bytes_pool_SOURCES = \
+	tests/contract/bytes_fixture.h \
+	tests/contract/test_bytes_pool.c
+tests_contract_test_bytes_sizes_CPPFLAGS = $(BYTES_TEST_CPPFLAGS)
+tests_contract_test_bytes_sizes_LDADD = $(LDADD) -lm
+tests_contract_test_bytes_sizes_SOURCES = \
+	tests/contract/bytes_fixture.h \
+	tests/contract/test_bytes_sizes.c
 
 tests_contract_test_header_SOURCES = \
 	tests/contract/test_header.c \
@@ -234,6 +331,7 @@ EXTRA_DIST += \
 	tests/contract/support.h \
 	tests/contract/test_compilers.sh \
 	tests/contract/test_logger.sh \
+	tests/contract/test_logparse.sh \
 	tests/control/control.h \
 	tests/model \
 	tests/stress/model.h \
@@ -241,6 +339,7 @@ EXTRA_DIST += \
 	tests/stress/stress.h \
 	tests/unit/cache_help.h \
 	tests/unit/heap_help.h \
+	tools/check-from-go \
 	tools/check-headers \
 	tools/check-layers \
 	tools/check-snippets \

@@ -42,7 +42,6 @@ typedef struct tp_arena_options {
 typedef struct tp_arena_mark {
     struct tp_detail_arena_chunk *chunk;
     char *next;
-    void *cleanups;
     uint64_t serial;
 } tp_arena_mark;
 
@@ -105,19 +104,30 @@ struct tp_detail_arena_window {
 
 /* `size` bytes (0 counts as 1), the arena's. NULL and errno ENOMEM, also at the limit; the arena is
    as it was. */
+#ifdef TP_CALLS
+TP_API TP_NODISCARD TP_ALLOC_SIZE(2) void *tp_arena_alloc(tp_arena *arena, size_t size);
+#else
 TP_NODISCARD TP_ALLOC_SIZE(2) static inline void *tp_arena_alloc(tp_arena *arena, size_t size)
 {
     struct tp_detail_arena_window *window = (struct tp_detail_arena_window *)(void *)arena;
     char *at = window->next;
-    if (TP_UNLIKELY(size - 1 >= (size_t)(window->end - at)))
+    size_t last = size - 1; /* of 0: more than there can be */
+    if (TP_UNLIKELY(last >= (size_t)(window->end - at)))
         return tp_detail_arena_alloc(arena, size, 16);
-    window->next = at + ((size + 15) & ~(size_t)15);
+    window->next = at + (last | 15) + 1;
     __builtin_prefetch(at + TP_DETAIL_ARENA_AHEAD, 1);
+    if (at == (char *)0)
+        __builtin_unreachable(); /* so that the caller's look at it costs nothing here */
     return at;
 }
+#endif
 
 /* `size` bytes at a multiple of `align`, a power of two up to TP_ARENA_ALIGN_MAX. NULL and errno
    ENOMEM, or EINVAL for another alignment. */
+#ifdef TP_CALLS
+TP_API TP_NODISCARD TP_ALLOC_SIZE(2) TP_ALLOC_ALIGN(3)
+void *tp_arena_alloc_aligned(tp_arena *arena, size_t size, size_t align);
+#else
 TP_NODISCARD TP_ALLOC_SIZE(2) TP_ALLOC_ALIGN(3) static inline
 void *tp_arena_alloc_aligned(tp_arena *arena, size_t size, size_t align)
 {
@@ -125,6 +135,7 @@ void *tp_arena_alloc_aligned(tp_arena *arena, size_t size, size_t align)
         return tp_arena_alloc(arena, size);
     return tp_detail_arena_alloc(arena, size, align);
 }
+#endif
 
 /* n * size bytes of zeroes. NULL and errno ENOMEM, or EOVERFLOW where the product overflows. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(2, 3)

@@ -4,9 +4,11 @@
 
    A buffer is a plain struct: {0} is an empty one, data[0..len) is its contents, and behind them 64
    more bytes may be read (not written; their values are unspecified) wherever data is not NULL, for
-   readers that take whole vectors. It grows by the heap's good sizes and keeps what it has: reset
-   and from_* reuse it. A buffer is used by one thread at a time. Growing calls return false and
-   errno ENOMEM, or EOVERFLOW where a length overflows, and leave the buffer as it was. */
+   readers that take whole vectors. It keeps the memory it has: reset and from_* reuse it. It grows
+   to twice its capacity, by half from 256 KiB on, or to what is needed where that is more, rounded
+   up to what the heap would give anyway. A buffer is used by one thread at a time. Calls that may
+   grow return false (or NULL) and errno ENOMEM, or EOVERFLOW where a length overflows, and leave
+   the buffer as it was. Not for signal handlers. */
 #ifndef TIDEPOOL_BYTES_H
 #define TIDEPOOL_BYTES_H
 
@@ -33,90 +35,163 @@ typedef struct tp_view {
     size_t len; /* bytes */
 } tp_view;
 
-/* What the inlined calls fall back on. Not for applications. */
-TP_API bool tp_detail_bytes_grow(tp_bytes *bytes, size_t more); /* cap >= len + more */
+/* What the inlined calls fall back on: more than there is room for, or nothing. Not for
+   applications. */
 TP_API bool tp_detail_bytes_set(tp_bytes *bytes, const void *memory, size_t n);
+TP_API bool tp_detail_bytes_append(tp_bytes *bytes, const void *memory, size_t n);
+
+/* Inlined where they can be, and symbols of the library for where they cannot: in other languages,
+   by dlsym, as pointers. The library defines this otherwise where it emits them. */
+#ifndef TP_DETAIL_BYTES_INLINE
+#define TP_DETAIL_BYTES_INLINE extern inline __attribute__((gnu_inline))
+#endif
+
+struct tp_detail_bytes_16 {
+    unsigned char byte[16];
+};
+
+/* memmove of n bytes, not 0; up to 64 of them, as most strings have, without a call. What is taken
+   from both ends overlaps in between, and all of it is loaded before the first store. A compiler
+   that knew the source's size would warn of the branches that do not fit it. */
+TP_API TP_DETAIL_BYTES_INLINE void tp_detail_bytes_copy(unsigned char *to, const void *memory,
+                                                        size_t n)
+{
+    const unsigned char *from = (const unsigned char *)memory;
+    if (__builtin_constant_p(n)) {
+        memmove(to, from, n);
+        return;
+    }
+    __asm__("" : "+r"(from));
+    if (n > 64) {
+        memmove(to, from, n);
+    } else if (n >= 16) {
+        struct tp_detail_bytes_16 first, second, third, last;
+        memcpy(&first, from, 16);
+        memcpy(&last, from + n - 16, 16);
+        if (n > 32) {
+            memcpy(&second, from + 16, 16);
+            memcpy(&third, from + n - 32, 16);
+            memcpy(to + 16, &second, 16);
+            memcpy(to + n - 32, &third, 16);
+        }
+        memcpy(to, &first, 16);
+        memcpy(to + n - 16, &last, 16);
+    } else if (n >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + n - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + n - 8, &last, 8);
+    } else if (n >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + n - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + n - 4, &last, 4);
+    } else {
+        unsigned char first = from[0], middle = from[n / 2], last = from[n - 1];
+        to[0] = first;
+        to[n / 2] = middle;
+        to[n - 1] = last;
+    }
+}
 
 /* --- buffers --- */
 
 /* Room for `cap` bytes in all, made by one allocation; the contents stay. */
 TP_API bool tp_bytes_reserve(tp_bytes *bytes, size_t cap);
 
+/* Where n bytes may be written behind the contents (0 counts as 1), the buffer grown for them as by
+   an append. What was written there is taken over by adding to len; it is lost otherwise. */
+TP_API TP_NODISCARD unsigned char *tp_bytes_room(tp_bytes *bytes, size_t n);
+
 /* Length 0; the memory is kept. */
-static inline void tp_bytes_reset(tp_bytes *bytes)
+TP_API TP_DETAIL_BYTES_INLINE void tp_bytes_reset(tp_bytes *bytes)
 {
     bytes->len = 0;
 }
+
+/* Gives the surplus back: capacity as near to the length as the heap goes, {0} for length 0. False
+   only for want of memory to move to: nothing changed. */
+TP_API bool tp_bytes_clip(tp_bytes *bytes);
 
 /* Gives the memory back; the buffer is {0}, and may be used again. */
 TP_API void tp_bytes_free(tp_bytes *bytes);
 
 /* Replaces the contents by n bytes at `memory`, which may lie in the buffer. */
-static inline bool tp_bytes_from_mem(tp_bytes *bytes, const void *memory, size_t n)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_from_mem(tp_bytes *bytes, const void *memory, size_t n)
 {
-    if (TP_UNLIKELY(n > bytes->cap))
+    if (TP_UNLIKELY(n - 1 >= bytes->cap)) /* 0 too */
         return tp_detail_bytes_set(bytes, memory, n);
     bytes->len = n;
-    if (n != 0)
-        memmove(bytes->data, memory, n);
+    tp_detail_bytes_copy(bytes->data, memory, n);
     return true;
 }
 
 /* The same for a string, without its final zero. */
-static inline bool tp_bytes_from_str(tp_bytes *bytes, const char *string)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_from_str(tp_bytes *bytes, const char *string)
 {
     return tp_bytes_from_mem(bytes, string, strlen(string));
 }
 
-static inline bool tp_bytes_from_view(tp_bytes *bytes, tp_view view)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_from_view(tp_bytes *bytes, tp_view view)
 {
     return tp_bytes_from_mem(bytes, view.data, view.len);
 }
 
-/* Appends n bytes, which must not lie in the buffer. */
-static inline bool tp_bytes_append(tp_bytes *bytes, const void *memory, size_t n)
+/* Appends n bytes, which may be part of the contents. */
+TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_append(tp_bytes *bytes, const void *memory, size_t n)
 {
-    if (TP_UNLIKELY(n > bytes->cap - bytes->len) && !tp_detail_bytes_grow(bytes, n))
-        return false;
-    if (n != 0)
-        memcpy(bytes->data + bytes->len, memory, n);
-    bytes->len += n;
+    size_t len = bytes->len;
+    if (TP_UNLIKELY(n - 1 >= bytes->cap - len)) /* 0 too */
+        return tp_detail_bytes_append(bytes, memory, n);
+    bytes->len = len + n;
+    tp_detail_bytes_copy(bytes->data + len, memory, n);
     return true;
 }
 
-static inline bool tp_bytes_append_str(tp_bytes *bytes, const char *string)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_append_str(tp_bytes *bytes, const char *string)
 {
     return tp_bytes_append(bytes, string, strlen(string));
 }
 
-static inline bool tp_bytes_append_view(tp_bytes *bytes, tp_view view)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_append_view(tp_bytes *bytes, tp_view view)
 {
     return tp_bytes_append(bytes, view.data, view.len);
 }
 
-static inline bool tp_bytes_append_byte(tp_bytes *bytes, unsigned char byte)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_append_byte(tp_bytes *bytes, unsigned char byte)
 {
-    if (TP_UNLIKELY(bytes->len == bytes->cap) && !tp_detail_bytes_grow(bytes, 1))
-        return false;
-    bytes->data[bytes->len++] = byte;
+    size_t len = bytes->len;
+    if (TP_UNLIKELY(len == bytes->cap)) {
+        unsigned char copy = byte;
+        return tp_detail_bytes_append(bytes, &copy, 1);
+    }
+    bytes->len = len + 1;
+    bytes->data[len] = byte;
     return true;
 }
 
-/* Appends as printf formats, in the thread's locale. errno also what vsnprintf gave. */
+/* Appends as printf formats, in the thread's locale. The arguments must not lie in the buffer.
+   errno also what vsnprintf gave. */
 TP_API TP_FORMAT(2, 3) bool tp_bytes_printf(tp_bytes *bytes, const char *format, ...);
-TP_API TP_FORMAT(2, 0)
-bool tp_bytes_vprintf(tp_bytes *bytes, const char *format, va_list arguments);
+TP_API TP_FORMAT(2, 0) bool tp_bytes_vprintf(tp_bytes *bytes, const char *format,
+                                             va_list arguments);
 
-/* Append a number in decimal, whatever the locale. A double is written with the fewest digits that
-   read back as the same value, as JSON and Go's strconv do ("1", "0.1", "1e+100" is "1e100"), or as
-   "nan", "inf", "-inf". */
+/* Append a number in decimal, whatever the locale. */
 TP_API bool tp_bytes_append_i64(tp_bytes *bytes, int64_t value);
 TP_API bool tp_bytes_append_u64(tp_bytes *bytes, uint64_t value);
+
+/* Appends a double in the fewest digits that strtod reads back as the same value; of several such
+   numbers the nearest. From 1e-6 to below 1e21 without an exponent: "1", "-0", "0.1", "0.000001",
+   "123456789012345680000". Beyond, one digit before the point, and an exponent without "+" or
+   zeroes in front: "1e21", "1.5e-7", "5e-324". Otherwise "nan", "inf" or "-inf". At most 25 bytes.
+   It is what JSON wants, and JavaScript prints, but for the missing "+" and for these three. */
 TP_API bool tp_bytes_append_double(tp_bytes *bytes, double value);
 
 /* The contents as a string: a zero is written behind them (it is no part of them). The buffer's,
    until it changes. "" for {0}. */
-static inline const char *tp_bytes_str(tp_bytes *bytes)
+TP_API TP_DETAIL_BYTES_INLINE const char *tp_bytes_str(tp_bytes *bytes)
 {
     if (bytes->data == NULL)
         return "";
@@ -126,7 +201,7 @@ static inline const char *tp_bytes_str(tp_bytes *bytes)
 
 /* --- views --- */
 
-static inline tp_view tp_view_from_mem(const void *memory, size_t n)
+TP_API TP_DETAIL_BYTES_INLINE tp_view tp_view_from_mem(const void *memory, size_t n)
 {
     tp_view view;
     view.data = (const unsigned char *)memory;
@@ -134,18 +209,18 @@ static inline tp_view tp_view_from_mem(const void *memory, size_t n)
     return view;
 }
 
-static inline tp_view tp_view_from_str(const char *string)
+TP_API TP_DETAIL_BYTES_INLINE tp_view tp_view_from_str(const char *string)
 {
     return tp_view_from_mem(string, strlen(string));
 }
 
-static inline tp_view tp_view_from_bytes(const tp_bytes *bytes)
+TP_API TP_DETAIL_BYTES_INLINE tp_view tp_view_from_bytes(const tp_bytes *bytes)
 {
     return tp_view_from_mem(bytes->data, bytes->len);
 }
 
 /* The part [from, to) of a view, cut to what there is. */
-static inline tp_view tp_view_slice(tp_view view, size_t from, size_t to)
+TP_API TP_DETAIL_BYTES_INLINE tp_view tp_view_slice(tp_view view, size_t from, size_t to)
 {
     if (to > view.len)
         to = view.len;
@@ -154,12 +229,12 @@ static inline tp_view tp_view_slice(tp_view view, size_t from, size_t to)
     return tp_view_from_mem(view.data == NULL ? NULL : view.data + from, to - from);
 }
 
-static inline bool tp_view_equal(tp_view a, tp_view b)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_view_equal(tp_view a, tp_view b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-static inline bool tp_view_equal_str(tp_view view, const char *string)
+TP_API TP_DETAIL_BYTES_INLINE bool tp_view_equal_str(tp_view view, const char *string)
 {
     return tp_view_equal(view, tp_view_from_str(string));
 }
@@ -169,37 +244,44 @@ static inline bool tp_view_equal_str(tp_view view, const char *string)
 typedef struct tp_bytes_pool tp_bytes_pool;
 
 typedef struct tp_bytes_pool_options {
-    const char *name;  /* in stats; copied; may be NULL */
-    size_t first;      /* bytes of a new buffer until sizes are learned; 0: 256 */
-    size_t retain_max; /* a buffer with more bytes is never kept; 0: learned alone */
-    size_t idle_max;   /* bound on idle buffers, 0: none */
+    const char *name; /* in stats; copied; may be NULL */
+    size_t first;     /* bytes of a new buffer until sizes are learned; 0: 256 */
+    size_t
+        retain_max;  /* bytes, rounded up to a good size: a larger buffer is never kept; 0: none */
+    size_t idle_max; /* bound on idle buffers, 0: none */
 } tp_bytes_pool_options;
 
 typedef struct tp_bytes_pool_stats {
-    uint64_t gets, puts;  /* counts, since the pool was created */
-    uint64_t grown;       /* count: puts of a buffer that had to grow while it was out */
-    uint64_t struck;      /* count: puts that gave a buffer a strike */
-    uint64_t shed;        /* count: buffers whose memory was given back for their strikes */
-    uint64_t first;       /* bytes: what a new buffer gets now */
-    uint64_t keep;        /* bytes: a buffer up to this size is kept without question */
-    uint64_t calibrated;  /* count: how often sizes were learned */
-    uint64_t idle, live;  /* buffers now */
+    uint64_t gets, puts; /* counts, since the pool was created */
+    uint64_t grown;      /* count: puts of a buffer that had to grow while it was out */
+    uint64_t struck;     /* count: puts that gave a buffer a strike */
+    uint64_t shed;       /* count: buffers that were cut down, for strikes or retain_max */
+    uint64_t calibrated; /* count: how often sizes were learned */
+    uint64_t first;      /* bytes: what a new buffer gets now */
+    uint64_t keep;       /* bytes: a buffer up to this size is kept without question */
+    uint64_t idle, live; /* buffers now */
 } tp_bytes_pool_stats;
 
-/* A pool of buffers. NULL options: the defaults. It learns: what lengths buffers are put with is
-   counted, and once a collection cycle new buffers' first size and the size that is kept without
-   question follow from that. A larger buffer that was put little used gets a strike, and after a
-   few its memory goes back: one huge message does not pin a buffer for ever. The caller's until
-   tp_bytes_pool_destroy; buffers that are out may be put behind it. NULL and errno ENOMEM, or as
-   tp_pool_create. Any thread. */
+/* A pool of buffers. NULL options: the defaults. It learns: the lengths that buffers are put with
+   are counted, and once a collection cycle, and every 16384 puts, `first` (of 75% of them) and
+   `keep` (of 99%) follow; older puts count half each time. A put of a buffer with more capacity
+   than `keep`, of which less than half was used, is a strike; after four in a row the buffer is cut
+   down to `keep`. So one huge message does not pin a buffer for ever. The caller's until
+   tp_bytes_pool_destroy. NULL and errno: EOVERFLOW (first), or as tp_pool_create. Any thread. */
 TP_API TP_NODISCARD tp_bytes_pool *tp_bytes_pool_create(const tp_bytes_pool_options *options);
+
+/* Gives back what is idle. Buffers that are out may still be put: the pool lingers until the last
+   one was. NULL is ignored. No get may run at the same time or begin later. */
 TP_API void tp_bytes_pool_destroy(tp_bytes_pool *pool);
 
 /* A buffer of length 0 with some capacity, the caller's until tp_bytes_put. NULL and errno ENOMEM.
-   Any thread. It must not be given to tp_bytes_free, nor copied. */
+   Any thread. tp_bytes_free on it gives its memory back, but not the buffer, which is still to be
+   put. It must not be copied, unless it is set to {0} afterwards: then the copy owns the memory. */
 TP_API TP_NODISCARD tp_bytes *tp_bytes_get(tp_bytes_pool *pool);
 
-/* Takes a buffer back; its contents are lost. NULL is ignored. Any thread. */
+/* Takes a buffer back that came from this pool; its contents are lost. Put it as it is: its length
+   is what the pool learns from. Aborts where it is another pool's or was put before, as far as that
+   can be told. NULL is ignored. Keeps errno. Any thread. */
 TP_API void tp_bytes_put(tp_bytes_pool *pool, tp_bytes *bytes);
 
 /* Fills *stats. Any thread. */

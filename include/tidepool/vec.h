@@ -10,9 +10,10 @@
    the heap. Nothing is allocated but by the calls that say so, and those return false, with errno
    ENOMEM, or EOVERFLOW where n * size overflows, and leave the vector as it was. Growth is Go's
    (twice as much up to 256 elements, then gently towards a quarter more), rounded up to what the
-   allocator gives anyway, in place where it can. Each macro evaluates its arguments once; `vec` is a
-   pointer to a vector. A vector is used by one thread at a time. Pointers to elements end when it
-   grows. Each tp_vec(T) is a type of its own: where a function takes one, TP_VEC_DEFINE names it. */
+   allocator gives anyway, in place where it can. Each macro evaluates its arguments once; `vec` is
+   a pointer to a vector. A vector is used by one thread at a time. Pointers to elements end when it
+   grows. Each tp_vec(T) is a type of its own: where a function takes one, TP_VEC_DEFINE names it.
+   Elements are moved as bytes: in C++ they are trivially copyable. */
 #ifndef TIDEPOOL_VEC_H
 #define TIDEPOOL_VEC_H
 
@@ -26,33 +27,33 @@
 
 TP_BEGIN_DECLS
 
-/* view_type takes no room: it says what tp_vec_slice gives. */
-#define TP_DETAIL_VEC_MEMBERS(TYPE)                                                                \
-    TYPE *data;                                                                                    \
-    size_t len, cap;                                                                               \
-    uintptr_t home
-
-/* The type of a vector of TYPE, and, for what has a name, NAME and NAME_view. */
+/* The type of a vector of TYPE. home says where the memory comes from; it points at no view, but
+   knows their type. */
 #define tp_vec(TYPE)                                                                               \
     struct {                                                                                       \
-        TP_DETAIL_VEC_MEMBERS(TYPE);                                                               \
-        __extension__ struct {                                                                     \
+        TYPE *data;                                                                                \
+        size_t len, cap;                                                                           \
+        struct {                                                                                   \
             TYPE *data;                                                                            \
             size_t len;                                                                            \
-        } view_type[0];                                                                            \
+        } * home;                                                                                  \
     }
+
+/* The same with a name, NAME, and NAME_view for its views. No semicolon follows. TYPE may still be
+   incomplete: a struct may hold a vector of itself. */
 #define TP_VEC_DEFINE(NAME, TYPE)                                                                  \
     typedef struct NAME##_view {                                                                   \
         TYPE *data;                                                                                \
         size_t len;                                                                                \
     } NAME##_view;                                                                                 \
     typedef struct NAME {                                                                          \
-        TP_DETAIL_VEC_MEMBERS(TYPE);                                                               \
-        __extension__ NAME##_view view_type[0];                                                    \
+        TYPE *data;                                                                                \
+        size_t len, cap;                                                                           \
+        NAME##_view *home;                                                                         \
     } NAME;
 
-/* The type of what tp_vec_slice(vec, ...) gives: data and len, nothing that could be appended to. */
-#define tp_vec_view(vec) __typeof__((vec)->view_type[0])
+/* The type of what tp_vec_slice(vec, ...) gives: data and len, nothing to be appended to. */
+#define tp_vec_view(vec) __typeof__(*(vec)->home)
 
 /* --- what the macros stand on; not for applications --- */
 
@@ -63,14 +64,20 @@ struct tp_detail_vec_room {
     size_t cap;
 };
 
-/* What growing needs to know of a vector. */
+/* What growing needs to know of a vector's elements. */
 struct tp_detail_vec_shape {
-    size_t size, align; /* bytes, of an element */
+    size_t size, align; /* bytes */
 };
 
-/* At least `need` elements, more by Go's rule. */
+/* How vectors and views begin, whatever their type. */
+struct tp_detail_vec_head {
+    void *data;
+    size_t len;
+} __attribute__((may_alias));
+
+/* Room for `more` elements behind len, and further by Go's rule. */
 TP_API struct tp_detail_vec_room tp_detail_vec_grow(void *data, size_t len, size_t cap,
-                                                    uintptr_t home, size_t need,
+                                                    uintptr_t home, size_t more,
                                                     struct tp_detail_vec_shape shape);
 /* As near to `cap_wanted` elements as the allocator goes, not fewer: by one allocation. */
 TP_API struct tp_detail_vec_room tp_detail_vec_fit(void *data, size_t len, size_t cap,
@@ -78,9 +85,11 @@ TP_API struct tp_detail_vec_room tp_detail_vec_fit(void *data, size_t len, size_
                                                    struct tp_detail_vec_shape shape);
 TP_API void tp_detail_vec_free(void *data, size_t cap, uintptr_t home,
                                struct tp_detail_vec_shape shape);
-/* Aborts: index is not below len. */
+/* Abort: index is not below len; [from, to) is not within len. */
 TP_API __attribute__((noreturn, cold)) void tp_detail_vec_outside(const char *call, size_t index,
                                                                   size_t len);
+TP_API __attribute__((noreturn, cold)) void
+tp_detail_vec_slice_outside(const char *call, size_t from, size_t to, size_t len);
 
 TP_ALWAYS_INLINE struct tp_detail_vec_shape tp_detail_vec_shaped(size_t size, size_t align)
 {
@@ -97,6 +106,20 @@ TP_ALWAYS_INLINE size_t tp_detail_vec_index(size_t index, size_t len, const char
     return index;
 }
 
+/* Where an element is. Functions, not macros with variables, so that these calls may nest. */
+TP_ALWAYS_INLINE void *tp_detail_vec_place(const void *vec, size_t index, size_t size,
+                                           const char *call)
+{
+    const struct tp_detail_vec_head *head = (const struct tp_detail_vec_head *)vec;
+    return (char *)head->data + tp_detail_vec_index(index, head->len, call) * size;
+}
+
+TP_ALWAYS_INLINE void *tp_detail_vec_place_last(const void *vec, size_t size, const char *call)
+{
+    const struct tp_detail_vec_head *head = (const struct tp_detail_vec_head *)vec;
+    return (char *)head->data + tp_detail_vec_index(head->len - 1, head->len, call) * size;
+}
+
 /* Where `items` are now, which lay in `from` if anywhere in the vector, when that has moved. */
 TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void *from, size_t bytes,
                                                   const void *to)
@@ -105,22 +128,42 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
     return offset < bytes ? (const char *)to + offset : items;
 }
 
-#define TP_DETAIL_VEC_SHAPE(v)                                                                     \
-    tp_detail_vec_shaped(sizeof *(v)->data, __alignof__(*(v)->data))
+#ifdef __cplusplus
+extern "C++" {
+template <typename T> inline struct tp_detail_vec_shape tp_detail_vec_shape_of(const T *)
+{
+    static_assert(__is_trivially_copyable(T), "a vector moves its elements as bytes");
+    return tp_detail_vec_shaped(sizeof(T), alignof(T));
+}
+}
+#define TP_DETAIL_VEC_SHAPE(v) tp_detail_vec_shape_of((v)->data)
+#else
+#define TP_DETAIL_VEC_SHAPE(v) tp_detail_vec_shaped(sizeof *(v)->data, __alignof__(*(v)->data))
+#endif
 
-/* Takes what grow or fit gave, typed; false where they failed. */
-#define TP_DETAIL_VEC_TAKE(v, room)                                                                \
-    ((room).cap != 0 &&                                                                            \
-     ((v)->data = (__typeof__((v)->data))(room).data, (v)->cap = (room).cap, true))
+/* Room by tp_detail_vec_grow or _fit; `v` is a variable. False: it failed. */
+#define TP_DETAIL_VEC_ROOM(v, grow_or_fit, n)                                                      \
+    __extension__({                                                                                \
+        struct tp_detail_vec_room tp_room = tp_detail_vec_##grow_or_fit(                           \
+            (v)->data, (v)->len, (v)->cap, (uintptr_t)(v)->home, (n), TP_DETAIL_VEC_SHAPE(v));     \
+        if (TP_LIKELY(tp_room.cap != 0)) {                                                         \
+            (v)->data = (__typeof__((v)->data))tp_room.data;                                       \
+            (v)->cap = tp_room.cap;                                                                \
+        }                                                                                          \
+        tp_room.cap != 0;                                                                          \
+    })
 
 /* --- where a vector's memory comes from --- */
 
-/* Makes *vec an empty vector whose memory is an arena's: tp_vec_free gives it back only where it was
-   the arena's last. What *vec held is forgotten. */
+/* Makes *vec an empty vector whose memory is an arena's: tp_vec_free gives it back only where it
+   was the arena's last, else it goes with the arena. What *vec held is forgotten. After a reset or
+   rewind that took its memory it is made anew by this call. */
 #define tp_vec_on_arena(vec, arena) TP_DETAIL_VEC_ON(vec, arena, const tp_arena *, 1)
 
 /* Makes *vec an empty vector whose first storage is an object of the pool, whole; where it outgrows
-   that, it moves to the heap and the object goes back. The pool must have a size (not make). */
+   that, it moves to the heap and the object goes back. Growing fails with EINVAL where the pool's
+   objects are too small for one element, or not aligned for it, or come from make, and as
+   tp_pool_get does. The vector is freed before its pool is destroyed. */
 #define tp_vec_on_pool(vec, pool) TP_DETAIL_VEC_ON(vec, pool, const tp_pool *, 2)
 
 #define TP_DETAIL_VEC_ON(vec, source, SOURCE, tag)                                                 \
@@ -129,7 +172,8 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
         SOURCE tp_on_source = (source);                                                            \
         tp_on_v->data = NULL;                                                                      \
         tp_on_v->len = tp_on_v->cap = 0;                                                           \
-        tp_on_v->home = (uintptr_t)tp_on_source | (tag);                                           \
+        tp_on_v->home = (__typeof__(tp_on_v->home))((uintptr_t)tp_on_source | (tag));              \
+        (void)0;                                                                                   \
     })
 
 /* --- growing calls: false and errno where they fail --- */
@@ -139,28 +183,16 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
     __extension__({                                                                                \
         __typeof__(vec) tp_reserve_v = (vec);                                                      \
         size_t tp_reserve_n = (n);                                                                 \
-        bool tp_reserve_done = tp_reserve_n <= tp_reserve_v->cap;                                  \
-        if (!tp_reserve_done) {                                                                    \
-            struct tp_detail_vec_room tp_reserve_room = tp_detail_vec_fit(                         \
-                tp_reserve_v->data, tp_reserve_v->len, tp_reserve_v->cap, tp_reserve_v->home,      \
-                tp_reserve_n, TP_DETAIL_VEC_SHAPE(tp_reserve_v));                                  \
-            tp_reserve_done = TP_DETAIL_VEC_TAKE(tp_reserve_v, tp_reserve_room);                   \
-        }                                                                                          \
-        tp_reserve_done;                                                                           \
+        tp_reserve_n <= tp_reserve_v->cap || TP_DETAIL_VEC_ROOM(tp_reserve_v, fit, tp_reserve_n);  \
     })
 
-/* Appends one element. The value may be a braced literal: tp_vec_push(&v, (struct point){1, 2}). */
+/* Appends one element: an expression, or an initialiser as in tp_vec_push(&points, {1, 2}). */
 #define tp_vec_push(vec, ...)                                                                      \
     __extension__({                                                                                \
         __typeof__(vec) tp_push_v = (vec);                                                         \
-        __typeof__(*tp_push_v->data) tp_push_x = (__VA_ARGS__);                                    \
-        bool tp_push_done = true;                                                                  \
-        if (TP_UNLIKELY(tp_push_v->len == tp_push_v->cap)) {                                       \
-            struct tp_detail_vec_room tp_push_room = tp_detail_vec_grow(                           \
-                tp_push_v->data, tp_push_v->len, tp_push_v->cap, tp_push_v->home,                  \
-                tp_push_v->len + 1, TP_DETAIL_VEC_SHAPE(tp_push_v));                               \
-            tp_push_done = TP_DETAIL_VEC_TAKE(tp_push_v, tp_push_room);                            \
-        }                                                                                          \
+        __typeof__(*tp_push_v->data) tp_push_x = __VA_ARGS__;                                      \
+        bool tp_push_done =                                                                        \
+            TP_LIKELY(tp_push_v->len != tp_push_v->cap) || TP_DETAIL_VEC_ROOM(tp_push_v, grow, 1); \
         if (TP_LIKELY(tp_push_done))                                                               \
             tp_push_v->data[tp_push_v->len++] = tp_push_x;                                         \
         tp_push_done;                                                                              \
@@ -172,20 +204,14 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
         __typeof__(vec) tp_append_v = (vec);                                                       \
         const __typeof__(*tp_append_v->data) *tp_append_from = (items);                            \
         size_t tp_append_n = (n);                                                                  \
-        bool tp_append_done = tp_append_n <= tp_append_v->cap - tp_append_v->len;                  \
         const void *tp_append_items = tp_append_from;                                              \
+        bool tp_append_done = tp_append_n <= tp_append_v->cap - tp_append_v->len;                  \
         if (TP_UNLIKELY(!tp_append_done)) {                                                        \
             const void *tp_append_old = tp_append_v->data;                                         \
-            size_t tp_append_need;                                                                 \
-            if (__builtin_add_overflow(tp_append_v->len, tp_append_n, &tp_append_need))            \
-                tp_append_need = SIZE_MAX;                                                         \
-            struct tp_detail_vec_room tp_append_room = tp_detail_vec_grow(                         \
-                tp_append_v->data, tp_append_v->len, tp_append_v->cap, tp_append_v->home,          \
-                tp_append_need, TP_DETAIL_VEC_SHAPE(tp_append_v));                                 \
-            tp_append_done = TP_DETAIL_VEC_TAKE(tp_append_v, tp_append_room);                      \
-            tp_append_items = tp_detail_vec_follow(                                                \
-                tp_append_items, tp_append_old, tp_append_v->len * sizeof *tp_append_v->data,      \
-                tp_append_v->data);                                                                \
+            tp_append_done = TP_DETAIL_VEC_ROOM(tp_append_v, grow, tp_append_n);                   \
+            tp_append_items = tp_detail_vec_follow(tp_append_items, tp_append_old,                 \
+                                                   tp_append_v->len * sizeof *tp_append_v->data,   \
+                                                   tp_append_v->data);                             \
         }                                                                                          \
         if (TP_LIKELY(tp_append_done) && tp_append_n != 0) {                                       \
             memcpy((void *)(tp_append_v->data + tp_append_v->len), tp_append_items,                \
@@ -195,22 +221,85 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
         tp_append_done;                                                                            \
     })
 
+/* Makes the length n: new elements are zeroes, surplus ones are dropped. The capacity never
+   shrinks. */
+#define tp_vec_resize(vec, n)                                                                      \
+    __extension__({                                                                                \
+        __typeof__(vec) tp_resize_v = (vec);                                                       \
+        size_t tp_resize_n = (n);                                                                  \
+        bool tp_resize_done =                                                                      \
+            tp_resize_n <= tp_resize_v->cap ||                                                     \
+            TP_DETAIL_VEC_ROOM(tp_resize_v, grow, tp_resize_n - tp_resize_v->len);                 \
+        if (tp_resize_done && tp_resize_n > tp_resize_v->len)                                      \
+            memset((void *)(tp_resize_v->data + tp_resize_v->len), 0,                              \
+                   (tp_resize_n - tp_resize_v->len) * sizeof *tp_resize_v->data);                  \
+        if (tp_resize_done)                                                                        \
+            tp_resize_v->len = tp_resize_n;                                                        \
+        tp_resize_done;                                                                            \
+    })
+
+/* Puts an element before element i, or behind the last where i is the length (beyond, it aborts);
+   what is behind it moves up. The value as in tp_vec_push. */
+#define tp_vec_insert(vec, i, ...)                                                                 \
+    __extension__({                                                                                \
+        __typeof__(vec) tp_insert_v = (vec);                                                       \
+        size_t tp_insert_at = (size_t)(i);                                                         \
+        __typeof__(*tp_insert_v->data) tp_insert_x = __VA_ARGS__;                                  \
+        if (TP_UNLIKELY(tp_insert_at > tp_insert_v->len))                                          \
+            tp_detail_vec_outside("tp_vec_insert(" #vec ", " #i ")", tp_insert_at,                 \
+                                  tp_insert_v->len);                                               \
+        bool tp_insert_done =                                                                      \
+            tp_insert_v->len != tp_insert_v->cap || TP_DETAIL_VEC_ROOM(tp_insert_v, grow, 1);      \
+        if (tp_insert_done) {                                                                      \
+            memmove((void *)(tp_insert_v->data + tp_insert_at + 1),                                \
+                    (const void *)(tp_insert_v->data + tp_insert_at),                              \
+                    (tp_insert_v->len++ - tp_insert_at) * sizeof *tp_insert_v->data);              \
+            tp_insert_v->data[tp_insert_at] = tp_insert_x;                                         \
+        }                                                                                          \
+        tp_insert_done;                                                                            \
+    })
+
 /* --- elements: an index outside aborts and names the call; v.data[i] is not checked --- */
 
-/* The element: may be assigned to, and its address taken. Of views too. */
+/* Element i, and the last one: may be assigned to, and the address taken. Of views too. */
 #define tp_vec_at(vec, i)                                                                          \
-    (*__extension__({                                                                              \
-        __typeof__(vec) tp_at_v = (vec);                                                           \
-        &tp_at_v->data[tp_detail_vec_index((size_t)(i), tp_at_v->len,                              \
-                                           "tp_vec_at(" #vec ", " #i ")")];                        \
-    }))
+    (*(__typeof__(&*(vec)->data))tp_detail_vec_place((vec), (size_t)(i), sizeof(*(vec)->data),     \
+                                                     "tp_vec_at(" #vec ", " #i ")"))
+#define tp_vec_last(vec)                                                                           \
+    (*(__typeof__(&*(vec)->data))tp_detail_vec_place_last((vec), sizeof(*(vec)->data),             \
+                                                          "tp_vec_last(" #vec ")"))
 
 /* Takes the last element off and gives its value. */
 #define tp_vec_pop(vec)                                                                            \
     __extension__({                                                                                \
         __typeof__(vec) tp_pop_v = (vec);                                                          \
-        (void)tp_detail_vec_index(0, tp_pop_v->len, "tp_vec_pop(" #vec ")");                       \
-        tp_pop_v->data[--tp_pop_v->len];                                                           \
+        tp_pop_v->len =                                                                            \
+            tp_detail_vec_index(tp_pop_v->len - 1, tp_pop_v->len, "tp_vec_pop(" #vec ")");         \
+        tp_pop_v->data[tp_pop_v->len];                                                             \
+    })
+
+/* Takes element i off and gives its value; what is behind it moves down. */
+#define tp_vec_remove(vec, i)                                                                      \
+    __extension__({                                                                                \
+        __typeof__(vec) tp_remove_v = (vec);                                                       \
+        size_t tp_remove_at =                                                                      \
+            tp_detail_vec_index((size_t)(i), tp_remove_v->len, "tp_vec_remove(" #vec ", " #i ")"); \
+        __typeof__(*tp_remove_v->data) tp_remove_x = tp_remove_v->data[tp_remove_at];              \
+        memmove((void *)(tp_remove_v->data + tp_remove_at),                                        \
+                (const void *)(tp_remove_v->data + tp_remove_at + 1),                              \
+                (--tp_remove_v->len - tp_remove_at) * sizeof *tp_remove_v->data);                  \
+        tp_remove_x;                                                                               \
+    })
+
+/* The same at a constant cost: the last element takes the place. */
+#define tp_vec_swap_remove(vec, i)                                                                 \
+    __extension__({                                                                                \
+        __typeof__(vec) tp_swap_v = (vec);                                                         \
+        size_t tp_swap_at = tp_detail_vec_index((size_t)(i), tp_swap_v->len,                       \
+                                                "tp_vec_swap_remove(" #vec ", " #i ")");           \
+        __typeof__(*tp_swap_v->data) tp_swap_x = tp_swap_v->data[tp_swap_at];                      \
+        tp_swap_v->data[tp_swap_at] = tp_swap_v->data[--tp_swap_v->len];                           \
+        tp_swap_x;                                                                                 \
     })
 
 /* The elements [from, to) as a view: valid until the vector grows, is clipped or freed.
@@ -220,11 +309,12 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
         __typeof__(vec) tp_slice_v = (vec);                                                        \
         size_t tp_slice_from = (size_t)(from), tp_slice_to = (size_t)(to);                         \
         tp_vec_view(tp_slice_v) tp_slice_part;                                                     \
-        (void)tp_detail_vec_index(tp_slice_to, tp_slice_v->len + 1,                                \
-                                  "tp_vec_slice(" #vec ", " #from ", " #to ")");                   \
-        (void)tp_detail_vec_index(tp_slice_from, tp_slice_to + 1,                                  \
-                                  "tp_vec_slice(" #vec ", " #from ", " #to ")");                   \
-        tp_slice_part.data = tp_slice_v->data + tp_slice_from;                                     \
+        if (TP_UNLIKELY(tp_slice_from > tp_slice_to || tp_slice_to > tp_slice_v->len))             \
+            tp_detail_vec_slice_outside("tp_vec_slice(" #vec ", " #from ", " #to ")",              \
+                                        tp_slice_from, tp_slice_to, tp_slice_v->len);              \
+        tp_slice_part.data = tp_slice_v->data;                                                     \
+        if (tp_slice_from != 0)                                                                    \
+            tp_slice_part.data += tp_slice_from;                                                   \
         tp_slice_part.len = tp_slice_to - tp_slice_from;                                           \
         tp_slice_part;                                                                             \
     })
@@ -244,10 +334,7 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
             tp_vec_free(tp_clip_v);                                                                \
             tp_clip_done = true;                                                                   \
         } else if (!tp_clip_done) {                                                                \
-            struct tp_detail_vec_room tp_clip_room = tp_detail_vec_fit(                            \
-                tp_clip_v->data, tp_clip_v->len, tp_clip_v->cap, tp_clip_v->home, tp_clip_v->len,  \
-                TP_DETAIL_VEC_SHAPE(tp_clip_v));                                                   \
-            tp_clip_done = TP_DETAIL_VEC_TAKE(tp_clip_v, tp_clip_room);                            \
+            tp_clip_done = TP_DETAIL_VEC_ROOM(tp_clip_v, fit, tp_clip_v->len);                     \
         }                                                                                          \
         tp_clip_done;                                                                              \
     })
@@ -256,10 +343,11 @@ TP_ALWAYS_INLINE const void *tp_detail_vec_follow(const void *items, const void 
 #define tp_vec_free(vec)                                                                           \
     __extension__({                                                                                \
         __typeof__(vec) tp_free_v = (vec);                                                         \
-        tp_detail_vec_free(tp_free_v->data, tp_free_v->cap, tp_free_v->home,                       \
+        tp_detail_vec_free(tp_free_v->data, tp_free_v->cap, (uintptr_t)tp_free_v->home,            \
                            TP_DETAIL_VEC_SHAPE(tp_free_v));                                        \
         tp_free_v->data = NULL;                                                                    \
         tp_free_v->len = tp_free_v->cap = 0;                                                       \
+        (void)0;                                                                                   \
     })
 
 TP_END_DECLS

@@ -8,6 +8,12 @@
 
 #include <sanitizer/asan_interface.h>
 
+/* Whether anybody looks on. */
+static inline bool tpi_track_is_on(void)
+{
+    return true;
+}
+
 static inline void tpi_track_hide(const void *memory, size_t bytes)
 {
     __asan_poison_memory_region(memory, bytes);
@@ -27,6 +33,11 @@ static inline void tpi_track_show_kept(const void *memory, size_t bytes)
 
 #include <valgrind/memcheck.h>
 
+static inline bool tpi_track_is_on(void)
+{
+    return RUNNING_ON_VALGRIND != 0;
+}
+
 static inline void tpi_track_hide(const void *memory, size_t bytes)
 {
     VALGRIND_MAKE_MEM_NOACCESS(memory, bytes);
@@ -43,6 +54,11 @@ static inline void tpi_track_show_kept(const void *memory, size_t bytes)
 }
 
 #else
+
+static inline bool tpi_track_is_on(void)
+{
+    return false;
+}
 
 static inline void tpi_track_hide(const void *memory, size_t bytes)
 {

@@ -99,7 +99,7 @@ static struct tpi_thread *attach(void)
     tpi_lock(&threads_lock);
     struct tpi_thread *record = record_take();
     tpi_unlock(&threads_lock);
-    if (record != NULL && !tpi_os_thread_mark(record)) {
+    if (record != NULL && !tpi_os_thread_mark(TPI_EXIT_CACHES, record)) {
         record_give(record); /* its exit would go unnoticed */
         record = NULL;
     }
@@ -180,7 +180,7 @@ static void thread_exit(void *mark)
 bool tpi_thread_start(enum tpi_sequences mode)
 {
     sequences = mode;
-    started = started || tpi_os_thread_exit_hook(thread_exit);
+    started = started || tpi_os_thread_exit_hook(TPI_EXIT_CACHES, thread_exit);
     return started;
 }
 

@@ -17,6 +17,8 @@ bool tpi_os_commit(void *at, size_t bytes);
 /* Both at once, without huge pages: for tables. */
 void *tpi_os_map(size_t bytes);
 void tpi_os_unmap(void *at, size_t bytes);
+/* Committed space faults at any use until it is committed anew; what is in it stays. */
+bool tpi_os_hide(void *at, size_t bytes);
 /* Gives the memory back; it reads as zero afterwards. */
 void tpi_os_release(void *at, size_t bytes);
 /* Moves the pages of one committed range to another, at least as large, whose contents are lost: it
@@ -28,9 +30,11 @@ bool tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 
 /* Detached, with all signals blocked. One at a time: nobody calls it again before run began. */
 bool tpi_os_thread_start(void (*run)(void *argument), void *argument);
-/* at_exit runs in each thread that called tpi_os_thread_mark, when it ends. */
-bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark));
-bool tpi_os_thread_mark(void *mark); /* not NULL; false: ENOMEM */
+/* at_exit runs in each thread that called tpi_os_thread_mark, when it ends: one for each hook, in no
+   order that may be relied on. False: the process has no key left. */
+enum tpi_exit_hook { TPI_EXIT_CACHES, TPI_EXIT_SCRATCH, TPI_EXIT_HOOKS };
+bool tpi_os_thread_exit_hook(enum tpi_exit_hook hook, void (*at_exit)(void *mark));
+bool tpi_os_thread_mark(enum tpi_exit_hook hook, void *mark); /* not NULL; false: ENOMEM */
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* --- clock.c --- */

@@ -38,6 +38,11 @@ bool tpi_os_commit(void *at, size_t bytes)
     return mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
+bool tpi_os_hide(void *at, size_t bytes)
+{
+    return mprotect(at, bytes, PROT_NONE) == 0;
+}
+
 void *tpi_os_map(size_t bytes)
 {
     void *at = map(bytes, PROT_READ | PROT_WRITE);

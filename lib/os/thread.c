@@ -4,7 +4,7 @@
 
 #include "os/os.h"
 
-static pthread_key_t exit_key;
+static pthread_key_t exit_keys[TPI_EXIT_HOOKS];
 
 /* What the one thread that is being started shall do. Static: no malloc, whose locks a fork may
    have left locked. */
@@ -38,14 +38,14 @@ bool tpi_os_thread_start(void (*run)(void *argument), void *argument)
     return error == 0;
 }
 
-bool tpi_os_thread_exit_hook(void (*at_exit)(void *mark))
+bool tpi_os_thread_exit_hook(enum tpi_exit_hook hook, void (*at_exit)(void *mark))
 {
-    return pthread_key_create(&exit_key, at_exit) == 0;
+    return pthread_key_create(&exit_keys[hook], at_exit) == 0;
 }
 
-bool tpi_os_thread_mark(void *mark)
+bool tpi_os_thread_mark(enum tpi_exit_hook hook, void *mark)
 {
-    return pthread_setspecific(exit_key, mark) == 0;
+    return pthread_setspecific(exit_keys[hook], mark) == 0;
 }
 
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void))

@@ -3,12 +3,16 @@
    pointers that must be equal everywhere. In C the headers define static functions of these names;
    so here they have others, and the assembler names. */
 #include "cache/cache.h"
+#include "kit/kit.h"
 #include "pool/pool.h"
 
 void *tpi_symbol_pool_get(tp_pool *pool) __asm__("tp_pool_get");
 void tpi_symbol_pool_put(tp_pool *pool, void *object) __asm__("tp_pool_put");
 void *tpi_symbol_heap_alloc(size_t size) __asm__("tp_heap_alloc");
 void tpi_symbol_heap_free(void *memory) __asm__("tp_heap_free");
+void *tpi_symbol_arena_alloc(tp_arena *arena, size_t size) __asm__("tp_arena_alloc");
+void *tpi_symbol_arena_alloc_aligned(tp_arena *arena, size_t size,
+                                     size_t align) __asm__("tp_arena_alloc_aligned");
 
 TP_API void *tpi_symbol_pool_get(tp_pool *pool)
 {
@@ -38,4 +42,14 @@ TP_API void tpi_symbol_heap_free(void *memory)
     uint32_t offset = tp_detail_class_of_address(memory) * TP_DETAIL_LOCAL_BYTES;
     if (!tp_detail_put(tp_detail_local_at(offset), memory))
         tp_detail_heap_free(memory);
+}
+
+TP_API void *tpi_symbol_arena_alloc(tp_arena *arena, size_t size)
+{
+    return tp_detail_arena_alloc(arena, size, 1);
+}
+
+TP_API void *tpi_symbol_arena_alloc_aligned(tp_arena *arena, size_t size, size_t align)
+{
+    return tp_detail_arena_alloc(arena, size, align);
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What other compilers, C++ and more optimisation make of the inlined sequences: two C++ files that
 # share inline functions link and run, a C++ plugin's static object may put while it is unloaded,
-# and nothing is read of a pool ahead of a look whether it is NULL. The programs are in compilers/.
+# and nothing is read of a pool ahead of a look whether it is NULL. And what they make of vectors:
+# no warning, C++ too, and what may not compile does not. The programs are in compilers/.
 # TP_BUILD_DIR is the build tree (make check sets it).
 set -u
 
@@ -80,6 +81,49 @@ for cc in gcc clang; do
         compile $cc -std=c11 $flags "$sources/optional.c" -o "$work/optional" &&
             run "a pool that may be NULL, $cc $flags" "$work/optional"
     done
+done
+
+# vectors COMPILER LANGUAGE STANDARD
+vectors() {
+    for flags in -O0 -O2 -O3; do
+        compile "$1" -x "$2" "-std=$3" $flags -Wpedantic -Wconversion -Wshadow \
+            "$sources/vectors.c" -o "$work/vectors" &&
+            run "vectors, $1 -std=$3 $flags" "$work/vectors"
+    done
+}
+
+# refused COMPILER LANGUAGE USE: vectors_refused.c, the control and then the use
+refused() {
+    for use in fine "$3"; do
+        runs=$((runs + 1))
+        if "$1" -x "$2" "-DUSE=$use" -Wall -Wextra -Werror -I"$here/../../include" -fsyntax-only \
+            "$sources/vectors_refused.c" 2>"$work/errors"; then
+            [ "$use" = fine ] || fail "$1 compiles $use()"
+        elif [ "$use" = fine ]; then
+            cat "$work/errors"
+            fail "$1 does not compile what is right"
+        fi
+    done
+}
+
+for pair in gcc:c clang:c g++:c++ clang++:c++; do
+    compiler=${pair%%:*}
+    language=${pair#*:}
+    have "$compiler" || continue
+    standards='c11 c17'
+    [ "$language" = c ] || standards=c++17
+    for standard in $standards; do
+        vectors "$compiler" "$language" "$standard"
+    done
+    for use in push_on_view append_to_view reserve_view free_view push_on_constant push_word \
+        append_words; do
+        refused "$compiler" "$language" $use
+    done
+    [ "$language" = c ] || refused "$compiler" "$language" push_owner
+done
+for flags in -O0 -O2; do
+    compile gcc -std=c11 -fanalyzer $flags "$sources/vectors.c" -o "$work/vectors" &&
+        run "vectors, analysed, $flags" "$work/vectors"
 done
 
 echo "$runs runs, $failures failures"

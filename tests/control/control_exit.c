@@ -18,7 +18,7 @@ static void exit_with_path(void *mark)
 bool tpi_thread_start(enum tpi_sequences mode)
 {
     sequences = mode;
-    started = started || tpi_os_thread_exit_hook(exit_with_path);
+    started = started || tpi_os_thread_exit_hook(TPI_EXIT_CACHES, exit_with_path);
     return started;
 }
 

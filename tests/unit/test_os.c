@@ -178,7 +178,7 @@ static void at_exit(void *mark)
 static void *live_marked(void *mark)
 {
     if (mark != NULL)
-        tpi_os_thread_mark(mark);
+        tpi_os_thread_mark(TPI_EXIT_CACHES, mark);
     return NULL;
 }
 
@@ -187,7 +187,7 @@ static void marked_threads_are_told_of(void **state)
     static uint64_t marks[3] = {1, 10, 100};
     pthread_t threads[4];
     (void)state;
-    assert_true(tpi_os_thread_exit_hook(at_exit));
+    assert_true(tpi_os_thread_exit_hook(TPI_EXIT_CACHES, at_exit));
     for (int i = 0; i < 4; i++)
         pthread_create(&threads[i], NULL, live_marked, i < 3 ? &marks[i] : NULL);
     for (int i = 0; i < 4; i++)
