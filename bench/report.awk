@@ -1,115 +1,52 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Reads the raw lines that the programs print (key=value fields) and prints, by `mode`:
+# Prints what figures.awk makes of the raw lines, by `mode`:
 #   line   Go's benchmark line for each;
 #   table  from rows.tsv and all raw lines, the table of ratios as Markdown; where `all` is not
 #          "all", only the rows that were measured.
 # For POSIX awk. Called by bench/run.
 
-function fields_of(line,    i, n, part, at) {
-    split("", field)
-    n = split(line, part, " ")
-    for (i = 1; i <= n; i++) {
-        at = index(part[i], "=")
-        field[substr(part[i], 1, at - 1)] = substr(part[i], at + 1)
-    }
-    group = field["measurement"] "/" field["size"] "/" field["threads"]
-    key = group "/" field["subject"]
+/^#/ || NF == 0 { next }
+/\t/ { row[++rows] = $0; next }
+{
+    fields_of($0)
+    if (mode == "line")
+        print_go_line()
+    else
+        keep_raw()
 }
 
-# The smallest slice; where two threads hand over, which luck can speed up, the lower quartile.
-function figure_of() {
-    if (field["measurement"] == "pc")
-        return field["quartile"] + 0
-    return (field["measurement"] == "holdup" ? field["median"] : field["min"]) + 0
-}
-
-function camel(name,    i, n, part, text) {
-    n = split(name, part, "_")
-    for (i = 1; i <= n; i++)
-        text = text toupper(substr(part[i], 1, 1)) substr(part[i], 2)
-    return text
-}
-
-function print_go_line(    what) {
-    what["pair"] = "GetPut"
-    what["batch"] = "Get32Put32"
-    what["many"] = "GetManyPutMany"
-    what["pc"] = "ProducerConsumer"
-    if (!(field["measurement"] in what))
+# ns/op, then MB/s or lines/s, B/op and allocs/op where they were measured.
+function print_go_line(    size) {
+    if (!("min" in field))
         return
-    printf "%-44s\t%10d\t%10.3f ns/op\t%8d B/op\t%4d allocs/op\n",
-        "Benchmark" camel(field["subject"]) what[field["measurement"]] "/" \
-        field["size"] "B-" field["threads"], field["n"], figure_of(), field["bytes"],
-        field["allocs"]
+    size = field["size"] (field["size"] ~ /^[0-9]+$/ ? "B" : "")
+    printf "%-48s\t%10d\t%10.3f ns/op",
+        "Benchmark" field["line"] "/" size "/" field["subject"] "-" field["threads"], field["n"],
+        figure_of()
+    if ("work" in field)
+        printf "\t%8.2f MB/s", rate_of(field["work"])
+    if (field["measurement"] == "log" && field["subject"] != "compute")
+        printf "\t%10.0f lines/s", 1e9 / figure_of()
+    if ("allocs" in field)
+        printf "\t%8d B/op\t%4d allocs/op", field["bytes"], field["allocs"]
+    print ""
 }
 
-function keep_raw(    round) {
-    round = field["round"] + 0
-    if (round > rounds)
-        rounds = round
-    figure[key, round] = figure_of()
-    raw[key] = $0
-    if (is_peer[field["subject"]] && !seen[key])
-        peers_of[group] = peers_of[group] " " field["subject"]
-    seen[key] = 1
-}
-
-# Median of sample[1..n].
-function median(n,    i, j, value) {
-    for (i = 2; i <= n; i++) {
-        value = sample[i]
-        for (j = i - 1; j >= 1 && sample[j] > value; j--)
-            sample[j + 1] = sample[j]
-        sample[j + 1] = value
-    }
-    return n % 2 ? sample[(n + 1) / 2] : (sample[n / 2] + sample[n / 2 + 1]) / 2
-}
-
-# The median over the rounds of a key's figure.
-function overall(key,    round, n) {
-    split("", sample)
-    for (round = 1; round <= rounds; round++)
-        if ((key, round) in figure)
-            sample[++n] = figure[key, round]
-    return n ? median(n) : ""
-}
-
-# The median over the rounds of the ratio within a round.
-function ratio_of(key, yardstick,    round, n) {
-    split("", sample)
-    for (round = 1; round <= rounds; round++)
-        if ((key, round) in figure && (yardstick, round) in figure)
-            sample[++n] = figure[key, round] / figure[yardstick, round]
-    return n ? median(n) : ""
-}
-
-function group_of(key) {
-    sub("/[^/]*$", "", key)
-    return key
-}
-
-function subject_of(key) {
-    sub("^.*/", "", key)
-    return key
-}
-
-# Of the peers that were measured, the one with the lowest figure; only mallocs where `only` is set.
-function best_of(group, only,    i, n, name, value, lowest, best) {
-    n = split(peers_of[group], name, " ")
-    for (i = 1; i <= n; i++) {
-        if (only != "" && !is_malloc[name[i]])
-            continue
-        value = overall(group "/" name[i])
-        if (best == "" || value < lowest) {
-            best = name[i]
-            lowest = value
-        }
-    }
-    return best
+function rate_of(work) {
+    return work * 1000 / figure_of()
 }
 
 function show_time(ns) {
+    if (ns + 0 >= 1e6)
+        return sprintf("%.2f ms", ns / 1e6)
     return ns + 0 >= 1000 ? sprintf("%.1f µs", ns / 1000) : sprintf("%.2f ns", ns)
+}
+
+# A key's time, and how much it worked through where that was told.
+function show(key,    ns) {
+    ns = overall(key)
+    fields_of(raw[key])
+    return show_time(ns) ("work" in field ? sprintf(", %.0f MB/s", field["work"] * 1000 / ns) : "")
 }
 
 function verdict(ratio, floor, goal) {
@@ -122,14 +59,27 @@ function print_row(title, ours, theirs, ratio, floor, goal, met, peer) {
         met, peer
 }
 
+function print_unmeasured(title, floor, goal) {
+    print_row(title, "not measured", "", "", floor, goal, "", "")
+}
+
+# A goal that is a subject is reached where we take no longer than that, whatever the ratio.
+function goal_of(ours, goal,    ratio) {
+    if (goal !~ "/")
+        return goal
+    ratio = seen[goal] ? sprintf("%.2f", ratio_of(ours, goal)) : ""
+    goal_met = ratio != "" && ratio <= 1
+    return subject_of(goal) (ratio == "" ? "" : " (" ratio ")")
+}
+
 # A row whose yardstick is the same subject elsewhere compares each peer with itself too.
-function timed_row(title, ours, yardstick, floor, goal,    group, best, beside, peer, ratio) {
+function timed_row(title, ours, yardstick, floor, goal,    group, best, beside, peer, ratio, met) {
     group = group_of(ours)
-    best = best_of(group, yardstick == "best" ? "malloc" : "")
-    if (yardstick == "best")
-        yardstick = group "/" best
+    best = best_of(group, yardstick == "best malloc" ? "malloc" : "peer")
+    if (yardstick ~ /^best /)
+        yardstick = group "/" best_of(group, substr(yardstick, 6))
     if (!seen[ours] || !seen[yardstick]) {
-        print_row(title, "not measured", "", "", floor, goal, "", "")
+        print_unmeasured(title, floor, subject_of(goal))
         return
     }
     ratio = ratio_of(ours, yardstick)
@@ -137,8 +87,10 @@ function timed_row(title, ours, yardstick, floor, goal,    group, best, beside, 
         beside = subject_of(ours) == subject_of(yardstick) ? group_of(yardstick) "/" best : yardstick
         peer = best " " sprintf("%.2f", ratio_of(group "/" best, beside))
     }
-    print_row(title, show_time(overall(ours)), show_time(overall(yardstick)),
-              sprintf("%.2f", ratio), floor, goal, verdict(ratio, floor, goal), peer)
+    goal_met = 0
+    goal = goal_of(ours, goal)
+    met = goal_met ? "goal" : verdict(ratio, floor, goal ~ /[a-z]/ ? -1 : goal + 0)
+    print_row(title, show(ours), show(yardstick), sprintf("%.2f", ratio), floor, goal, met, peer)
 }
 
 # How much of the burst is still resident, in percent. Reads the raw line that `key` has.
@@ -149,7 +101,7 @@ function burst_left(key) {
 
 function burst_row(title, ours, floor, goal,    i, n, name, left, lowest, best, shown, group_was) {
     if (!seen[ours]) {
-        print_row(title, "not measured", "", "", floor, goal, "", "")
+        print_unmeasured(title, floor, goal)
         return
     }
     group_was = group_of(ours)
@@ -169,6 +121,37 @@ function burst_row(title, ours, floor, goal,    i, n, name, left, lowest, best, 
               best == "" ? "" : sprintf("%s %+.1f%%", best, lowest))
 }
 
+function allocations(key) {
+    fields_of(raw[key])
+    return field["allocs"] + 0
+}
+
+function allocations_row(title, ours, yardstick, floor, goal,    n, theirs, percent) {
+    if (!seen[ours] || !seen[yardstick]) {
+        print_unmeasured(title, floor, goal)
+        return
+    }
+    n = allocations(ours)
+    theirs = allocations(yardstick)
+    percent = 100 * n / theirs
+    if (n > 0 && percent < 0.01)
+        percent = 0.01 # a goal of none at all is not reached by rounding
+    print_row(title, sprintf("%.0f", n), sprintf("%.0f (%s)", theirs, subject_of(yardstick)),
+              sprintf("%.2f%%", percent), floor, goal, verdict(percent, floor + 0, goal + 0), "")
+}
+
+# The more the better: floor and goal are what must be reached, not what may be taken.
+function speedup_row(title, ours, yardstick, floor, goal,    ratio) {
+    if (speedup_of(ours, "") == "" || speedup_of(yardstick, "") == "") {
+        print_unmeasured(title, floor, goal)
+        return
+    }
+    ratio = sprintf("%.2f", speedup_of(ours, yardstick))
+    print_row(title, sprintf("%.2f x", speedup_of(ours, "")),
+              sprintf("%.2f x", speedup_of(yardstick, "")), ratio, floor, goal,
+              ratio + 0 >= goal ? "goal" : ratio + 0 >= floor ? "floor" : "**missed**", "")
+}
+
 function holdup_note(key) {
     if (!seen[key])
         return
@@ -180,24 +163,15 @@ function holdup_note(key) {
         show_time(field["p999"]), show_time(field["held"]), show_time(field["quiet_held"])
 }
 
-BEGIN {
-    n = split("glibc jemalloc mimalloc tcmalloc", name, " ")
-    for (i = 1; i <= n; i++)
-        is_malloc[name[i]] = is_peer[name[i]] = 1
-    n = split("rte_mempool go_sync_pool ck_stack mutex_list", name, " ")
-    for (i = 1; i <= n; i++)
-        is_peer[name[i]] = 1
-    rows = 0
-}
-
-/^#/ || NF == 0 { next }
-/\t/ { row[++rows] = $0; next }
-{
-    fields_of($0)
-    if (mode == "line")
-        print_go_line()
+function any_row(title, ours, yardstick, floor, goal) {
+    if (yardstick == "burst")
+        burst_row(title, ours, floor, goal)
+    else if (sub(/^allocs /, "", yardstick))
+        allocations_row(title, ours, yardstick, floor, goal)
+    else if (sub(/^speedup /, "", yardstick))
+        speedup_row(title, ours, yardstick, floor, goal)
     else
-        keep_raw()
+        timed_row(title, ours, yardstick, floor, goal)
 }
 
 END {
@@ -207,12 +181,8 @@ END {
     print "|---|---|---|---|---|---|---|---|"
     for (i = 1; i <= rows; i++) {
         split(row[i], column, "\t")
-        if (all != "all" && !seen[column[2]])
-            continue
-        if (column[3] == "burst")
-            burst_row(column[1], column[2], column[4], column[5])
-        else
-            timed_row(column[1], column[2], column[3], column[4], column[5])
+        if (all == "all" || seen[column[2]])
+            any_row(column[1], column[2], column[3], column[4], column[5])
     }
     print ""
     holdup_note("holdup/100/2/pool")

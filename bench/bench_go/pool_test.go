@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Package bench_go runs the loops of bench/loops.h on Go's sync.Pool, one benchmark a measurement:
-// Benchmark<measurement>/<size>/<threads>. ns/op is per get and put pair of one thread, as there.
+// Package bench_go runs Go's side of what bench/run measures, one benchmark a measurement:
+// Benchmark<line>/<size>/<threads>. This file has the loops of bench/pool/loops.h on sync.Pool;
+// ns/op is per get and put pair of one thread, as there.
 package bench_go
 
 import (
@@ -55,7 +56,7 @@ func batches[T block, P object[T]](pool *sync.Pool, n int) {
 	}
 }
 
-// ring publishes its indexes once per batch, as bench/ring.h does.
+// ring publishes its indexes once per batch, as bench/pool/ring.h does.
 type ring[P any] struct {
 	_         [128]byte
 	head      uint64
@@ -150,19 +151,19 @@ func run[T block, P object[T]](b *testing.B, threads int, loop func(*sync.Pool, 
 	inThreads(b, threads, func(n int) { loop(pool, n) })
 }
 
-func BenchmarkPair(b *testing.B) {
+func BenchmarkGetPut(b *testing.B) {
 	b.Run("64/1", func(b *testing.B) { run[block64](b, 1, pair[block64]) })
 	b.Run("1024/1", func(b *testing.B) { run[block1024](b, 1, pair[block1024]) })
 	b.Run("64/2", func(b *testing.B) { run[block64](b, 2, pair[block64]) })
 	b.Run("1024/2", func(b *testing.B) { run[block1024](b, 2, pair[block1024]) })
 }
 
-func BenchmarkBatch(b *testing.B) {
+func BenchmarkGet32Put32(b *testing.B) {
 	b.Run("64/1", func(b *testing.B) { run[block64](b, 1, batches[block64]) })
 	b.Run("1024/1", func(b *testing.B) { run[block1024](b, 1, batches[block1024]) })
 }
 
-func BenchmarkPC(b *testing.B) {
+func BenchmarkProducerConsumer(b *testing.B) {
 	b.Run("64/2", func(b *testing.B) { run[block64](b, 1, handOver[block64]) })
 	b.Run("1024/2", func(b *testing.B) { run[block1024](b, 1, handOver[block1024]) })
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Does N times what its first argument says, on one thread, for bench/check-instructions to count
+   instructions: with two values of N the start and the end cancel out, and what is left is exact.
+   The loops are those of `make bench`, so a count includes the loop and the touch of the object. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tidepool.h>
+#include "pool/loops.h"
+
+struct block {
+    uint64_t words[8];
+};
+
+TP_POOL_DEFINE(block, struct block)
+
+BENCH_ALWAYS_INLINE void *handle_get(void *context, size_t size)
+{
+    (void)size;
+    return tp_pool_get(context);
+}
+
+BENCH_ALWAYS_INLINE void handle_put(void *context, void *object)
+{
+    tp_pool_put(context, object);
+}
+
+BENCH_ALWAYS_INLINE void *define_get(void *context, size_t size)
+{
+    (void)context;
+    (void)size;
+    return block_get();
+}
+
+BENCH_ALWAYS_INLINE void define_put(void *context, void *object)
+{
+    (void)context;
+    block_put(object);
+}
+
+BENCH_ALWAYS_INLINE void *heap_get(void *context, size_t size)
+{
+    (void)context;
+    return tp_heap_alloc(size);
+}
+
+BENCH_ALWAYS_INLINE void heap_put(void *context, void *object)
+{
+    (void)context;
+    tp_heap_free(object);
+}
+
+BENCH_ALWAYS_INLINE void many_get(void *context, void **objects, size_t n)
+{
+    if (tp_pool_get_many(context, objects, n) != n)
+        bench_fail("tp_pool_get_many: out of memory");
+}
+
+BENCH_ALWAYS_INLINE void many_put(void *context, void **objects, size_t n)
+{
+    tp_pool_put_many(context, objects, n);
+}
+
+BENCH_LOOPS(handle, handle_get, handle_put, 0)
+BENCH_LOOPS(define, define_get, define_put, 0)
+BENCH_LOOPS(heap_64, heap_get, heap_put, 64)
+BENCH_LOOPS(heap_1024, heap_get, heap_put, 1024)
+
+static void many(void *context, uint64_t n)
+{
+    bench_loop_many(many_get, many_put, context, n);
+}
+
+static const struct {
+    const char *name;
+    bench_loop *loop;
+} modes[] = {
+    {"handle_pair", handle_pair},
+    {"handle_batch", handle_batch},
+    {"define_pair", define_pair},
+    {"define_batch", define_batch},
+    {"many", many},
+    {"heap_64_pair", heap_64_pair},
+    {"heap_64_batch", heap_64_batch},
+    {"heap_1024_pair", heap_1024_pair},
+};
+
+int main(int argc, char **argv)
+{
+    tp_pool_options options = {.name = "instructions", .size = sizeof(struct block)};
+    uint64_t n;
+    void *pool;
+    bench_begin(argv[0]);
+    if (argc < 3)
+        bench_fail("usage: MODE N");
+    n = strtoull(argv[2], NULL, 10);
+    pool = bench_must(tp_pool_create(&options), "tp_pool_create");
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+        if (strcmp(modes[i].name, argv[1]) == 0) {
+            modes[i].loop(pool, n - n % BENCH_BATCH);
+            return BENCH_OPTIMISED ? 0 : 3;
+        }
+    bench_fail("no mode %s", argv[1]);
+}

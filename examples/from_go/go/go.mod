@@ -1,0 +1,3 @@
+module tidepool/from_go
+
+go 1.18

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lines of web servers' access logs, in Apache's common and combined formats:
+
+       host ident user [day/month/year:time zone] "request" status bytes "referer" "agent"
+
+   Servers escape quotes and bytes in the quoted parts (\" and \x..). A user may have blanks in its
+   name, so it ends where the time begins. A request is whatever the client sent: where it is not
+   "METHOD path PROTOCOL" or "METHOD path", only LOG_REQUEST is there. */
+#include "cursor.h"
+
+/* The digits of the largest uint64_t, less one: a sum cannot overflow. */
+#define NUMBER_DIGITS_MAX 19
+
+static bool is_dash(tp_view text)
+{
+    return text.len == 1 && text.data[0] == '-';
+}
+
+static void set(struct log_line *line, enum log_field field, tp_view text)
+{
+    if (!is_dash(text))
+        line->fields[field] = text;
+}
+
+/* The user, and the time in brackets. The time's fixed shape tells its bracket from others. */
+static bool take_user_and_time(struct cursor *in, struct log_line *line)
+{
+    const unsigned char *user = in->at;
+    struct cursor next = *in;
+    tp_view moment;
+    for (;;) {
+        const unsigned char *bracket = find(&next, '[');
+        if (bracket == NULL)
+            return refuse(line, "no time like [01/Mar/2024:00:00:00 +0000]");
+        next.at = bracket + 1;
+        if (bracket > user && bracket[-1] == ' ' &&
+            take_shape(&next, "00/AAA/0000:00:00:00 ", &moment)) {
+            if ((take_byte(&next, '+') || take_byte(&next, '-')) &&
+                take_shape(&next, "0000]", &moment)) {
+                set(line, LOG_TIME, view_between(bracket + 1, next.at - 1));
+                set(line, LOG_USER, view_between(user, bracket - 1));
+                in->at = next.at;
+                return bracket - 1 > user || refuse(line, "no user");
+            }
+            next.at = bracket + 1;
+        }
+    }
+}
+
+/* A quote is escaped where an odd number of backslashes stands before it. */
+static bool is_escaped(const unsigned char *quote, const unsigned char *from)
+{
+    const unsigned char *at = quote;
+    while (at > from && at[-1] == '\\')
+        at--;
+    return (quote - at) % 2 != 0;
+}
+
+/* A space and a text in quotes, the first quote that is not escaped ends it. */
+static bool take_quoted(struct cursor *in, tp_view *text)
+{
+    struct cursor next = *in;
+    const unsigned char *from, *quote;
+    if (!take_byte(&next, ' ') || !take_byte(&next, '"'))
+        return false;
+    from = next.at;
+    while ((quote = find(&next, '"')) != NULL) {
+        next.at = quote + 1;
+        if (!is_escaped(quote, from)) {
+            *text = view_between(from, quote);
+            *in = next;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_method(tp_view text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_letter(text.data[i]) && text.data[i] != '-' && text.data[i] != '_')
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* A path may have blanks in it: a protocol begins behind the last one. */
+static void set_request(struct log_line *line, tp_view request)
+{
+    const unsigned char *end = request.data + request.len, *first, *last;
+    tp_view method, path, protocol;
+    set(line, LOG_REQUEST, request);
+    first = request.len > 0 ? memchr(request.data, ' ', request.len) : NULL;
+    if (first == NULL)
+        return;
+    last = memrchr(first, ' ', (size_t)(end - first));
+    method = view_between(request.data, first);
+    protocol = view_between(last + 1, end);
+    if (protocol.len < 5 || memcmp(protocol.data, "HTTP/", 5) != 0) {
+        if (last != first)
+            return;
+        last = end;
+        protocol = (tp_view){0};
+    }
+    path = first < last ? view_between(first + 1, last) : (tp_view){0};
+    if (path.len == 0 || !is_method(method))
+        return;
+    line->fields[LOG_METHOD] = method;
+    line->fields[LOG_PATH] = path;
+    line->fields[LOG_PROTOCOL] = protocol;
+}
+
+static bool take_status_and_bytes(struct cursor *in, struct log_line *line)
+{
+    tp_view status, bytes;
+    if (!take_byte(in, ' ') || !take_word(in, &status))
+        return refuse(line, "no status");
+    if (!is_dash(status) && !(status.len == 3 && is_digit(status.data[0]) &&
+                              is_digit(status.data[1]) && is_digit(status.data[2])))
+        return refuse(line, "the status is not three digits");
+    if (!take_byte(in, ' ') || !take_word(in, &bytes))
+        return refuse(line, "no bytes");
+    set(line, LOG_STATUS, status);
+    if (is_dash(bytes))
+        return true;
+    if (bytes.len > NUMBER_DIGITS_MAX)
+        return refuse(line, "the bytes are no number");
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (!is_digit(bytes.data[i]))
+            return refuse(line, "the bytes are no number");
+        line->bytes = line->bytes * 10 + (uint64_t)(bytes.data[i] - '0');
+    }
+    line->fields[LOG_BYTES] = bytes;
+    return true;
+}
+
+/* What both formats begin with. */
+static bool take_common(struct cursor *in, struct log_line *line)
+{
+    tp_view host, ident, request;
+    if (!take_word(in, &host) || !take_byte(in, ' '))
+        return refuse(line, "no host");
+    if (!take_word(in, &ident) || !take_byte(in, ' '))
+        return refuse(line, "no ident");
+    set(line, LOG_HOST, host);
+    set(line, LOG_IDENT, ident);
+    if (!take_user_and_time(in, line))
+        return false;
+    if (!take_quoted(in, &request))
+        return refuse(line, "no request in quotes");
+    set_request(line, request);
+    return take_status_and_bytes(in, line);
+}
+
+bool log_common_parse(tp_view text, struct log_line *line)
+{
+    struct cursor in = cursor_of(text);
+    if (!take_common(&in, line))
+        return false;
+    return in.at == in.end || refuse(line, "text behind the bytes");
+}
+
+bool log_combined_parse(tp_view text, struct log_line *line)
+{
+    struct cursor in = cursor_of(text);
+    tp_view referer, agent;
+    if (!take_common(&in, line))
+        return false;
+    if (!take_quoted(&in, &referer))
+        return refuse(line, "no referer in quotes");
+    if (!take_quoted(&in, &agent))
+        return refuse(line, "no agent in quotes");
+    set(line, LOG_REFERER, referer);
+    set(line, LOG_AGENT, agent);
+    return in.at == in.end || refuse(line, "text behind the agent");
+}

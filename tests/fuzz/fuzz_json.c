@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What has to hold of examples/json for any bytes: they are accepted or rejected, whether they are
+   copied or borrowed, without a read outside of them; what is accepted is printed, parsed again,
+   and is the same tree; a JSON pointer leads somewhere or nowhere. libFuzzer calls this (see run),
+   and test_corpus.c does for what libFuzzer has found. It aborts where a rule is broken. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define HOLDS(rule) ((rule) ? (void)0 : broken(#rule, __LINE__))
+
+__attribute__((noreturn)) static void broken(const char *rule, int line)
+{
+    fprintf(stderr, "fuzz_json.c:%d: broken: %s\n", line, rule);
+    abort();
+}
+
+static void check_error(const struct json_error *error, tp_view text)
+{
+    size_t line = 1, column = 1;
+    HOLDS(error->fault > JSON_FAULT_MEMORY && error->fault <= JSON_FAULT_RANGE);
+    HOLDS(error->fault != JSON_FAULT_NO_ZERO);
+    HOLDS(error->offset <= text.len);
+    for (size_t i = 0; i < error->offset; i++) {
+        column = text.data[i] == '\n' ? 1 : column + 1;
+        line += text.data[i] == '\n';
+    }
+    HOLDS(error->line == line && error->column == column);
+}
+
+/* Printed and parsed again it is the same tree, and printed once more the same text. */
+static void check_printing(struct json_parser *parser, tp_arena *arena,
+                           const struct json_value *root, bool pretty)
+{
+    tp_bytes first = {0}, second = {0};
+    const struct json_value *again;
+    HOLDS(json_print(parser, root, pretty, &first));
+    (void)tp_bytes_str(&first);
+    again = json_parse(parser, arena, tp_view_from_bytes(&first), JSON_BORROW);
+    HOLDS(again != NULL);
+    HOLDS(json_same(parser, root, again));
+    HOLDS(json_print(parser, again, pretty, &second));
+    HOLDS(tp_view_equal(tp_view_from_bytes(&first), tp_view_from_bytes(&second)));
+    tp_bytes_free(&first);
+    tp_bytes_free(&second);
+}
+
+/* The same text, its end at the end of what may be read. */
+static const struct json_value *parse_borrowing(struct json_parser *parser, tp_arena *arena,
+                                                const uint8_t *data, size_t size,
+                                                unsigned char **copy)
+{
+    *copy = malloc(size + TP_BYTES_PADDING);
+    HOLDS(*copy != NULL);
+    memset(*copy + size, '"', TP_BYTES_PADDING);
+    (*copy)[size] = 0;
+    if (size != 0)
+        memcpy(*copy, data, size);
+    return json_parse(parser, arena, tp_view_from_mem(*copy, size), JSON_BORROW);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct json_parser parser = {.depth_max = 40};
+    tp_arena *arena = tp_arena_create(NULL);
+    tp_view text = tp_view_from_mem(data, size);
+    const struct json_value *root, *borrowing;
+    struct json_error error;
+    unsigned char *copy;
+    HOLDS(arena != NULL);
+    root = json_parse(&parser, arena, text, 0);
+    error = parser.error;
+    borrowing = parse_borrowing(&parser, arena, data, size, &copy);
+    HOLDS((root == NULL) == (borrowing == NULL));
+    HOLDS(error.fault == parser.error.fault && error.offset == parser.error.offset);
+    if (root == NULL) {
+        check_error(&error, text);
+    } else {
+        HOLDS(error.fault == JSON_OK);
+        HOLDS(json_same(&parser, root, borrowing));
+        check_printing(&parser, arena, root, false);
+        check_printing(&parser, arena, borrowing, true);
+        errno = 0;
+        HOLDS(json_pointer(root, text) != NULL || errno == EINVAL || errno == ENOENT);
+        HOLDS(json_pointer(root, tp_view_from_str("")) == root);
+    }
+    free(copy);
+    json_parser_free(&parser);
+    tp_arena_destroy(arena);
+    return 0;
+}
