@@ -8,11 +8,12 @@
 
    data[0..len) are the elements, cap is how many fit before it must grow. {0} is an empty vector on
    the heap. Nothing is allocated but by the calls that say so, and those return false, with errno
-   ENOMEM, or EOVERFLOW where n * size overflows, and leave the vector as it was. Growth is Go's
-   (twice as much up to 256 elements, then gently towards a quarter more), rounded up to what the
-   allocator gives anyway, in place where it can. Each macro evaluates its arguments once; `vec` is
-   a pointer to a vector. A vector is used by one thread at a time. Pointers to elements end when it
-   grows. Each tp_vec(T) is a type of its own: where a function takes one, TP_VEC_DEFINE names it.
+   ENOMEM, or EOVERFLOW where n * size overflows, and leave the vector as it was. Growth is nearly
+   Go's (twice as much up to 256 elements or 4 KiB, then gently towards a quarter more), rounded up
+   to what the allocator gives anyway, in place where it can. Each macro evaluates its arguments
+   once; `vec` is a pointer to a vector. A vector is used by one thread at a time. Pointers to
+   elements end when it grows. Each tp_vec(T) is a type of its own: where a function takes one,
+   TP_VEC_DEFINE names it.
    Elements are moved as bytes: in C++ they are trivially copyable. */
 #ifndef TIDEPOOL_VEC_H
 #define TIDEPOOL_VEC_H
@@ -64,9 +65,9 @@ struct tp_detail_vec_room {
     size_t cap;
 };
 
-/* What growing needs to know of a vector's elements. */
+/* What growing needs to know of a vector's elements; in one register. */
 struct tp_detail_vec_shape {
-    size_t size, align; /* bytes */
+    uint32_t size, align; /* bytes */
 };
 
 /* How vectors and views begin, whatever their type. */
@@ -94,8 +95,8 @@ tp_detail_vec_slice_outside(const char *call, size_t from, size_t to, size_t len
 TP_ALWAYS_INLINE struct tp_detail_vec_shape tp_detail_vec_shaped(size_t size, size_t align)
 {
     struct tp_detail_vec_shape shape;
-    shape.size = size;
-    shape.align = align;
+    shape.size = (uint32_t)size;
+    shape.align = (uint32_t)align;
     return shape;
 }
 
@@ -133,12 +134,17 @@ extern "C++" {
 template <typename T> inline struct tp_detail_vec_shape tp_detail_vec_shape_of(const T *)
 {
     static_assert(__is_trivially_copyable(T), "a vector moves its elements as bytes");
+    static_assert(sizeof(T) <= UINT32_MAX, "an element has less than 4 GiB");
     return tp_detail_vec_shaped(sizeof(T), alignof(T));
 }
 }
 #define TP_DETAIL_VEC_SHAPE(v) tp_detail_vec_shape_of((v)->data)
 #else
-#define TP_DETAIL_VEC_SHAPE(v) tp_detail_vec_shaped(sizeof *(v)->data, __alignof__(*(v)->data))
+/* An element of 4 GiB or more does not compile. */
+#define TP_DETAIL_VEC_SHAPE(v)                                                                     \
+    tp_detail_vec_shaped(sizeof(char[sizeof *(v)->data <= UINT32_MAX ? 1 : -1]) *                  \
+                             sizeof *(v)->data,                                                    \
+                         __alignof__(*(v)->data))
 #endif
 
 /* Room by tp_detail_vec_grow or _fit; `v` is a variable. False: it failed. */

@@ -9,12 +9,15 @@
    - a pool's object as long as its elements fit one, and the heap's beyond. That is told by the
      capacity alone: storage is the pool's where it is not larger than a pool's object.
 
-   Growth is Go's append: docs/design/vectors.md, which has what each step costs, too. */
+   Growth is Go's append, nearly: docs/design/vectors.md, which has what each step costs, too. */
 #include "kit/kit.h"
 
 enum {
-    FIRST_BYTES = 64,   /* of the first storage, at least */
-    DOUBLED_UP_TO = 256 /* elements; above, growth goes gently towards a quarter */
+    FIRST_BYTES = 64, /* of the first storage, at least */
+    /* Up to so many elements or bytes, whichever is more, storage doubles; above, growth goes gently
+       towards a quarter. Go knows the elements alone: docs/design/vectors.md. */
+    DOUBLED = 256,
+    DOUBLED_BYTES = 4096
 };
 
 typedef struct tp_detail_vec_room room;
@@ -144,24 +147,25 @@ static inline void *source(uintptr_t home)
 /* Room for `cap` elements; a pool's object where it has room for `need`. */
 static inline room resize(const struct vector *old, uintptr_t home, size_t need, size_t cap)
 {
-    if (home == TPI_VEC_HEAP)
+    if (tpi_likely(home == TPI_VEC_HEAP))
         return heap_resize(old, cap);
     if ((home & 3) == TPI_VEC_ARENA)
         return arena_resize(source(home), old, cap);
     return pool_resize(source(home), old, need, cap);
 }
 
-/* Go's rule for a slice that is appended to. */
+/* Go's rule for a slice that is appended to, but that small elements double for longer. */
 static size_t grown(size_t cap, size_t need, shape of)
 {
+    size_t doubled = tpi_max((size_t)DOUBLED, DOUBLED_BYTES / of.size);
     if (cap == 0)
         return tpi_max(need, (FIRST_BYTES + of.size - 1) / of.size);
     if (need > 2 * cap)
         return need;
-    if (cap < DOUBLED_UP_TO)
+    if (cap < doubled)
         return 2 * cap;
     while (cap < need)
-        cap += (cap + 3 * DOUBLED_UP_TO) / 4;
+        cap += (cap + 3 * doubled) / 4;
     return cap;
 }
 

@@ -48,11 +48,19 @@ static ints counted(int n)
 
 /* --- elements --- */
 
+static tp_heap_stats heap_now(void)
+{
+    tp_heap_stats stats;
+    tp_heap_stats_read(&stats);
+    return stats;
+}
+
 static void what_is_pushed_is_there(void **state)
 {
     (void)state;
     enum { N = 100000 };
     ints v = {0};
+    tp_heap_stats before = heap_now(), after;
     tp_vec_free(&v);
     for (int i = 0; i < N; i++)
         assert_true(tp_vec_push(&v, i * 3));
@@ -69,6 +77,8 @@ static void what_is_pushed_is_there(void **state)
     assert_true(tp_vec_push(&v, 7)); /* and may be used again */
     EXPECT(&v, 7);
     tp_vec_free(&v);
+    after = heap_now();
+    assert_int_equal(after.frees - before.frees, after.allocations - before.allocations);
 }
 
 static void elements_are_inserted_and_removed(void **state)
@@ -227,16 +237,17 @@ static void arguments_are_evaluated_once(void **state)
 
 /* --- growth --- */
 
-/* Go's growslice (1.18 and later) for one element more, then the heap's rounding. */
+/* Go's growslice (1.18 and later) for one element more, doubling up to 4 KiB too, then the heap's
+   rounding. */
 static size_t next_cap(size_t cap, size_t size)
 {
-    size_t wanted = cap + cap;
+    size_t wanted = cap + cap, doubled = size < 16 ? 4096 / size : 256;
     if (cap == 0) {
         wanted = 1;
         while (wanted * size < 64)
             wanted++;
-    } else if (cap >= 256) {
-        wanted = cap + (cap + 3 * 256) / 4;
+    } else if (cap >= doubled) {
+        wanted = cap + (cap + 3 * doubled) / 4;
     }
     return tp_heap_good_size(wanted * size) / size;
 }
@@ -284,21 +295,14 @@ static void larger_steps_are_gos_too(void **state)
     assert_int_equal(v.cap, tp_heap_good_size(3 * cap * sizeof(int)) / sizeof(int));
     tp_vec_reset(&v);
     assert_true(tp_vec_clip(&v));
-    assert_true(tp_vec_reserve(&v, 1000));
+    assert_true(tp_vec_reserve(&v, 2000));
     cap = v.cap;
     assert_true(tp_vec_resize(&v, cap));
     assert_true(tp_vec_append(&v, more, cap - cap / 4)); /* two steps of its rule */
-    size_t wanted = cap + (cap + 768) / 4;
-    wanted += (wanted + 768) / 4;
+    size_t wanted = cap + (cap + 3 * 1024) / 4;
+    wanted += (wanted + 3 * 1024) / 4;
     assert_int_equal(v.cap, tp_heap_good_size(wanted * sizeof(int)) / sizeof(int));
     tp_vec_free(&v);
-}
-
-static tp_heap_stats heap_now(void)
-{
-    tp_heap_stats stats;
-    tp_heap_stats_read(&stats);
-    return stats;
 }
 
 static void reserve_makes_one_allocation(void **state)
@@ -322,6 +326,27 @@ static void reserve_makes_one_allocation(void **state)
         tp_vec_free(&v);
         assert_int_equal(heap_now().frees, before.frees + 1);
     }
+}
+
+/* Runs of pages are not allocated anew, nor copied by us. */
+static void large_ones_grow_in_place(void **state)
+{
+    (void)state;
+    ints v = {0};
+    assert_true(tp_vec_reserve(&v, 100000));
+    assert_true(tp_vec_resize(&v, 100000));
+    v.data[99999] = 5;
+    tp_heap_stats before = heap_now();
+    for (size_t n = 100000; n < 1000000; n += 1000)
+        assert_true(tp_vec_append(&v, v.data, 1000));
+    assert_int_equal(v.data[99999], 5);
+    assert_true(tp_vec_resize(&v, 100000));
+    assert_true(tp_vec_clip(&v));
+    assert_int_equal(v.data[99999], 5);
+    assert_int_equal(v.cap, tp_heap_good_size(100000 * sizeof(int)) / sizeof(int));
+    assert_int_equal(heap_now().allocations, before.allocations);
+    assert_int_equal(heap_now().frees, before.frees);
+    tp_vec_free(&v);
 }
 
 static void clip_gives_the_surplus_back(void **state)
@@ -427,6 +452,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(growth_is_gos),
         cmocka_unit_test(larger_steps_are_gos_too),
         cmocka_unit_test(reserve_makes_one_allocation),
+        cmocka_unit_test(large_ones_grow_in_place),
         cmocka_unit_test(clip_gives_the_surplus_back),
         cmocka_unit_test(alignment_is_the_types),
         cmocka_unit_test(overflow_and_want_of_memory_change_nothing),
