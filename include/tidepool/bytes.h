@@ -57,6 +57,8 @@ TP_API TP_DETAIL_BYTES_INLINE void tp_detail_bytes_copy(unsigned char *to, const
                                                         size_t n)
 {
     const unsigned char *from = (const unsigned char *)memory;
+    if (to == NULL)
+        __builtin_unreachable(); /* no room without memory, which an analyser does not see */
     if (__builtin_constant_p(n)) {
         memmove(to, from, n);
         return;
@@ -128,10 +130,17 @@ TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_from_mem(tp_bytes *bytes, const void
     return true;
 }
 
-/* The same for a string, without its final zero. */
+/* The same for a string, without its final zero. The loads stand before strlen, whose last branch
+   is often mispredicted: behind it they would be waited for. */
 TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_from_str(tp_bytes *bytes, const char *string)
 {
-    return tp_bytes_from_mem(bytes, string, strlen(string));
+    unsigned char *data = bytes->data;
+    size_t cap = bytes->cap, n = strlen(string);
+    if (TP_UNLIKELY(n - 1 >= cap))
+        return tp_detail_bytes_set(bytes, string, n);
+    bytes->len = n;
+    tp_detail_bytes_copy(data, string, n);
+    return true;
 }
 
 TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_from_view(tp_bytes *bytes, tp_view view)
@@ -143,7 +152,7 @@ TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_from_view(tp_bytes *bytes, tp_view v
 TP_API TP_DETAIL_BYTES_INLINE bool tp_bytes_append(tp_bytes *bytes, const void *memory, size_t n)
 {
     size_t len = bytes->len;
-    if (TP_UNLIKELY(n - 1 >= bytes->cap - len)) /* 0 too */
+    if (TP_UNLIKELY(n - 1 >= bytes->cap - len))
         return tp_detail_bytes_append(bytes, memory, n);
     bytes->len = len + n;
     tp_detail_bytes_copy(bytes->data + len, memory, n);
@@ -244,11 +253,10 @@ TP_API TP_DETAIL_BYTES_INLINE bool tp_view_equal_str(tp_view view, const char *s
 typedef struct tp_bytes_pool tp_bytes_pool;
 
 typedef struct tp_bytes_pool_options {
-    const char *name; /* in stats; copied; may be NULL */
-    size_t first;     /* bytes of a new buffer until sizes are learned; 0: 256 */
-    size_t
-        retain_max;  /* bytes, rounded up to a good size: a larger buffer is never kept; 0: none */
-    size_t idle_max; /* bound on idle buffers, 0: none */
+    const char *name;  /* in stats; copied; may be NULL */
+    size_t first;      /* bytes of a new buffer until sizes are learned; 0: 256 */
+    size_t retain_max; /* bytes, rounded up to a good size: more is never kept; 0: no bound */
+    size_t idle_max;   /* bound on idle buffers, 0: none */
 } tp_bytes_pool_options;
 
 typedef struct tp_bytes_pool_stats {
@@ -264,9 +272,9 @@ typedef struct tp_bytes_pool_stats {
 
 /* A pool of buffers. NULL options: the defaults. It learns: the lengths that buffers are put with
    are counted, and once a collection cycle, and every 16384 puts, `first` (of 75% of them) and
-   `keep` (of 99%) follow; older puts count half each time. A put of a buffer with more capacity
-   than `keep`, of which less than half was used, is a strike; after four in a row the buffer is cut
-   down to `keep`. So one huge message does not pin a buffer for ever. The caller's until
+   `keep` (of 99%) follow; older puts count a quarter each time. A put of a buffer with more
+   capacity than `keep`, of which less than half was used, is a strike; after four in a row the
+   buffer is cut down to `keep`. So one huge message does not pin a buffer. The caller's until
    tp_bytes_pool_destroy. NULL and errno: EOVERFLOW (first), or as tp_pool_create. Any thread. */
 TP_API TP_NODISCARD tp_bytes_pool *tp_bytes_pool_create(const tp_bytes_pool_options *options);
 
@@ -274,15 +282,15 @@ TP_API TP_NODISCARD tp_bytes_pool *tp_bytes_pool_create(const tp_bytes_pool_opti
    one was. NULL is ignored. No get may run at the same time or begin later. */
 TP_API void tp_bytes_pool_destroy(tp_bytes_pool *pool);
 
-/* A buffer of length 0 with some capacity, the caller's until tp_bytes_put. NULL and errno ENOMEM.
-   Any thread. tp_bytes_free on it gives its memory back, but not the buffer, which is still to be
-   put. It must not be copied, unless it is set to {0} afterwards: then the copy owns the memory. */
-TP_API TP_NODISCARD tp_bytes *tp_bytes_get(tp_bytes_pool *pool);
-
 /* Takes a buffer back that came from this pool; its contents are lost. Put it as it is: its length
    is what the pool learns from. Aborts where it is another pool's or was put before, as far as that
    can be told. NULL is ignored. Keeps errno. Any thread. */
 TP_API void tp_bytes_put(tp_bytes_pool *pool, tp_bytes *bytes);
+
+/* A buffer of length 0 with some capacity, the caller's until tp_bytes_put. NULL and errno ENOMEM.
+   Any thread. tp_bytes_free on it gives its memory back, but not the buffer, which is still to be
+   put. It must not be copied, unless it is set to {0} afterwards: then the copy owns the memory. */
+TP_API TP_NODISCARD TP_FREED_BY(tp_bytes_put, 2) tp_bytes *tp_bytes_get(tp_bytes_pool *pool);
 
 /* Fills *stats. Any thread. */
 TP_API void tp_bytes_pool_stats_read(tp_bytes_pool *pool, tp_bytes_pool_stats *stats);

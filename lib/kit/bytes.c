@@ -24,11 +24,13 @@ static bool resize(tp_bytes *bytes, size_t cap)
         errno = EOVERFLOW;
         return false;
     }
-    void *data = tp_heap_realloc(bytes->data, tp_heap_good_size(cap + TP_BYTES_PADDING));
+    size_t size = tp_heap_good_size(cap + TP_BYTES_PADDING);
+    bool fresh = bytes->data == NULL;
+    void *data = fresh ? tp_heap_alloc(size) : tp_heap_realloc(bytes->data, size);
     if (data == NULL)
         return false;
     bytes->data = data;
-    bytes->cap = tp_heap_usable_size(data) - TP_BYTES_PADDING;
+    bytes->cap = (fresh ? size : tp_heap_usable_size(data)) - TP_BYTES_PADDING;
     return true;
 }
 

@@ -6,7 +6,8 @@
    the pool's histogram.
    2. Once a cycle, if there were SAMPLES_MIN puts since, every SAMPLES_MAX puts, and first of all
    after SAMPLES_MIN, whoever brings a tally derives `first` and `keep` from the histogram and
-   halves it, so that a change of sizes is followed.
+   leaves a quarter of it, so that a change of sizes is followed: four times later the former sizes
+   are less than one in a hundred.
    3. A put of a buffer with more capacity than `keep`, of which it used less than half, is a
    strike; any other put clears the strikes. STRIKES in a row, and the buffer is cut down to `keep`.
 
@@ -20,7 +21,7 @@
 enum {
     FIRST = 256,    /* the first size, until sizes are learned */
     KEEP = 4096,    /* the same for what is kept */
-    TALLY_MAX = 32, /* a count is a byte */
+    TALLY_MAX = 64, /* a count is a byte */
     SAMPLES_MIN = 256,
     SAMPLES_MAX = 1 << 14,
     STRIKES = 4,
@@ -28,11 +29,8 @@ enum {
     KEEP_PERCENT = 99,  /* of lengths fit into what is kept without question */
     SMALLEST_LOG = 6,   /* bin 0: up to 64 bytes; then four bins for each power of two */
     LARGEST_LOG = 25,
-    BINS = 1 + (LARGEST_LOG - SMALLEST_LOG) * 4 + 1 /* the last: beyond 32 MiB */
-};
-
-struct tally {
-    uint8_t n, counts[BINS];
+    BINS = 1 + (LARGEST_LOG - SMALLEST_LOG) * 4 + 1, /* the last: beyond 32 MiB */
+    TALLY_WORDS = (BINS + 7) / 8
 };
 
 struct tp_bytes_pool {
@@ -55,7 +53,8 @@ struct pooled {
     uint32_t seen_cycle; /* at the last put; its lower half */
     bool out;
     uint8_t strikes;
-    struct tally tally;
+    uint8_t tallied;             /* the counts' sum */
+    uint64_t tally[TALLY_WORDS]; /* counts of the last puts' lengths: a byte a bin */
 };
 _Static_assert(sizeof(struct pooled) == 128, "two cache lines");
 
@@ -96,15 +95,16 @@ static size_t capacity_at(const uint64_t *histogram, uint64_t total, unsigned pe
     return capacity_for(bin_end(bin));
 }
 
-/* Derives first and keep. Two at one time would do no harm but halve the histogram twice. */
+/* Derives first and keep. Two at one time would do no harm but that the histogram is cut twice. */
 static void calibrate(struct tp_bytes_pool *pool)
 {
     uint64_t histogram[BINS], total = 0;
     for (size_t bin = 0; bin < BINS; bin++) {
         uint64_t count = tpi_load_relaxed_64(&pool->histogram[bin]);
+        while (!tpi_cas_acq_rel_64(&pool->histogram[bin], &count, count / 4))
+            ;
         histogram[bin] = count;
         total += count;
-        tpi_count(&pool->histogram[bin], (uint64_t)0 - count / 2);
     }
     size_t first = capacity_at(histogram, total, FIRST_PERCENT);
     size_t keep = capacity_at(histogram, total, KEEP_PERCENT);
@@ -126,16 +126,20 @@ static bool is_due(struct tp_bytes_pool *pool, uint64_t samples)
     return true;
 }
 
-static void tally_flush(struct tp_bytes_pool *pool, struct tally *tally)
+static void tally_flush(struct tp_bytes_pool *pool, struct pooled *pooled)
 {
-    uint64_t n = tally->n;
+    uint64_t n = pooled->tallied;
     if (n == 0)
         return;
-    for (size_t bin = 0; bin < BINS; bin++) {
-        if (tally->counts[bin] != 0)
-            tpi_count(&pool->histogram[bin], tally->counts[bin]);
+    for (size_t word = 0; word < TALLY_WORDS; word++) {
+        for (uint64_t counts = pooled->tally[word]; counts != 0;) {
+            unsigned byte = tpi_lowest_bit(counts) / 8;
+            tpi_count(&pool->histogram[word * 8 + byte], counts >> byte * 8 & 0xff);
+            counts &= ~(UINT64_C(0xff) << byte * 8);
+        }
+        pooled->tally[word] = 0;
     }
-    *tally = (struct tally){0};
+    pooled->tallied = 0;
     if (is_due(pool, tpi_add_acq_rel_64(&pool->samples, n) + n))
         calibrate(pool);
 }
@@ -145,13 +149,13 @@ static void tally_flush(struct tp_bytes_pool *pool, struct tally *tally)
 static void learn(struct pooled *pooled, size_t used)
 {
     uint32_t cycle = (uint32_t)tp_gc_cycle();
-    struct tally *tally = &pooled->tally;
     if (used != 0) {
-        tally->counts[bin_of(used)]++;
-        tally->n++;
+        size_t bin = bin_of(used);
+        pooled->tally[bin / 8] += UINT64_C(1) << bin % 8 * 8;
+        pooled->tallied++;
     }
-    if (tally->n == TALLY_MAX || cycle != pooled->seen_cycle)
-        tally_flush(pooled->pool, tally);
+    if (pooled->tallied == TALLY_MAX || cycle != pooled->seen_cycle)
+        tally_flush(pooled->pool, pooled);
     pooled->seen_cycle = cycle;
 }
 
@@ -204,7 +208,7 @@ static int construct(void *object, void *context)
 static void destruct(void *object, void *context)
 {
     struct pooled *pooled = object;
-    tally_flush(context, &pooled->tally);
+    tally_flush(context, pooled);
     tp_bytes_free(&pooled->bytes);
     unreference(context);
 }

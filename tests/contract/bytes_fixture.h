@@ -12,7 +12,7 @@ enum {
     STRIKES = 4,
     LEARNED = 256,     /* puts, until sizes are */
     RELEARNED = 16384, /* puts without a cycle, until they are once more */
-    TALLY = 32,        /* puts that a buffer may still have to itself */
+    TALLY = 64,        /* puts that a buffer may still have to itself */
     HUGE_BYTES = 16 << 20
 };
 

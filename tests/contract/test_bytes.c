@@ -136,15 +136,32 @@ static void its_own_contents_may_be_the_source(void **state)
         for (size_t i = 0; i < bytes.len; i++)
             assert_int_equal(bytes.data[i], pattern(n / 3 + i % (n - n / 3)));
     }
-    /* With some of its padding, so that it must grow. */
-    fill(bytes.data, bytes.cap);
-    bytes.len = bytes.cap;
-    size_t cap = bytes.cap;
-    assert_true(tp_bytes_from_mem(&bytes, bytes.data + 5, cap + 20));
-    assert_int_equal(bytes.len, cap + 20);
-    for (size_t i = 0; i < cap - 5; i++)
-        assert_int_equal(bytes.data[i], pattern(i + 5));
     tp_bytes_free(&bytes);
+}
+
+/* What was there before does not stay: larger memory moves by its pages. */
+static void a_source_in_the_buffer_moves_with_it(void **state)
+{
+    (void)state;
+    enum { OFFSET = 20 };
+    for (size_t n = 40000; n < 4000000; n *= 3) {
+        for (int appended = 0; appended < 2; appended++) {
+            tp_bytes bytes = {0}, wall = {0};
+            assert_true(tp_bytes_reserve(&bytes, n) && tp_bytes_reserve(&wall, n));
+            size_t cap = bytes.cap;
+            fill(bytes.data, cap);
+            bytes.len = cap;
+            if (appended)
+                assert_true(tp_bytes_append(&bytes, bytes.data + OFFSET, cap - OFFSET));
+            else /* with some of the padding, or it would fit */
+                assert_true(tp_bytes_from_mem(&bytes, bytes.data + OFFSET, cap + 20));
+            size_t at = appended ? cap : 0;
+            for (size_t i = 0; i < cap - OFFSET; i += 7)
+                assert_int_equal(bytes.data[at + i], pattern(i + OFFSET));
+            tp_bytes_free(&bytes);
+            tp_bytes_free(&wall);
+        }
+    }
 }
 
 /* --- memory --- */
@@ -373,6 +390,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_length_is_copied),
         cmocka_unit_test(strings_come_and_go),
         cmocka_unit_test(its_own_contents_may_be_the_source),
+        cmocka_unit_test(a_source_in_the_buffer_moves_with_it),
         cmocka_unit_test(capacity_is_all_that_the_heap_gave),
         cmocka_unit_test(growth_is_by_a_factor),
         cmocka_unit_test(room_is_for_writing),
