@@ -39,9 +39,14 @@ function keep_raw(    round) {
         rounds = round
     figure[key, round] = figure_of()
     raw[key] = $0
-    if (!(field["subject"] in no_peer) && !seen[key])
-        peers_of[group] = peers_of[group] " " field["subject"]
+    if (seen[key])
+        return
     seen[key] = 1
+    if (!(group in subjects_of))
+        groups[++groups_n] = group
+    subjects_of[group] = subjects_of[group] " " field["subject"]
+    if (!(field["subject"] in no_peer))
+        peers_of[group] = peers_of[group] " " field["subject"]
 }
 
 # Median of sample[1..n].

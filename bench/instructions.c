@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Does N times what its first argument says, on one thread, for bench/check-instructions to count
    instructions: with two values of N the start and the end cancel out, and what is left is exact.
-   The loops are those of `make bench`, so a count includes the loop and the touch of the object. */
+   The loops are those of `make bench`, or as short, so a count includes the loop and the touch of
+   the object. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,61 @@ static void many(void *context, uint64_t n)
     bench_loop_many(many_get, many_put, context, n);
 }
 
+/* A number that the compiler knows nothing of. */
+BENCH_ALWAYS_INLINE size_t opaque(size_t n)
+{
+    __asm__ volatile("" : "+r"(n));
+    return n;
+}
+
+/* One allocation of 64 bytes, from a window of our own: under Valgrind the library closes an
+   arena's, so that each allocation is a call and can be looked at. */
+static void one_alloc(void *context, uint64_t n)
+{
+    static _Alignas(16) char memory[BENCH_BATCH * 64];
+    struct tp_detail_arena_window window = {.end = memory + sizeof memory};
+    tp_arena *arena = (tp_arena *)(void *)&window;
+    (void)context;
+    for (uint64_t i = 0; i < n; i += BENCH_BATCH) {
+        window.next = memory;
+        for (unsigned j = 0; j < BENCH_BATCH; j++) {
+            void *object = tp_arena_alloc(arena, opaque(64));
+            if (object == NULL)
+                bench_fail("tp_arena_alloc: out of memory");
+            bench_touch(object, i);
+        }
+    }
+}
+
+/* One push into a vector with room, which is a local variable. */
+static void one_push(void *context, uint64_t n)
+{
+    tp_vec(int) items = {0};
+    (void)context;
+    if (!tp_vec_reserve(&items, BENCH_BATCH))
+        bench_fail("tp_vec_reserve: out of memory");
+    for (uint64_t i = 0; i < n; i += BENCH_BATCH) {
+        tp_vec_reset(&items);
+        for (unsigned j = 0; j < BENCH_BATCH; j++)
+            if (!tp_vec_push(&items, (int)opaque(j)))
+                bench_fail("tp_vec_push: out of memory");
+        bench_fence(items.data);
+    }
+}
+
+/* A copy of 64 bytes into a buffer that has room. */
+static void one_copy(void *context, uint64_t n)
+{
+    static const char text[64];
+    tp_bytes bytes = {0};
+    (void)context;
+    for (uint64_t i = 0; i < n; i++) {
+        if (!tp_bytes_from_mem(&bytes, text, opaque(sizeof text)))
+            bench_fail("tp_bytes_from_mem: out of memory");
+        bench_fence(&bytes);
+    }
+}
+
 static const struct {
     const char *name;
     bench_loop *loop;
@@ -83,6 +139,9 @@ static const struct {
     {"heap_64_pair", heap_64_pair},
     {"heap_64_batch", heap_64_batch},
     {"heap_1024_pair", heap_1024_pair},
+    {"arena_alloc", one_alloc},
+    {"vec_push", one_push},
+    {"bytes_from_mem", one_copy},
 };
 
 int main(int argc, char **argv)

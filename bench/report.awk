@@ -163,6 +163,14 @@ function holdup_note(key) {
         show_time(field["p999"]), show_time(field["held"]), show_time(field["quiet_held"])
 }
 
+# Every subject's time, also of those that no row compares.
+function print_group(group,    i, n, name, text) {
+    n = split(subjects_of[group], name, " ")
+    for (i = 1; i <= n; i++)
+        text = text (i > 1 ? ", " : "") name[i] " " show_time(overall(group "/" name[i]))
+    printf "| %s | %s |\n", group, text
+}
+
 function any_row(title, ours, yardstick, floor, goal) {
     if (yardstick == "burst")
         burst_row(title, ours, floor, goal)
@@ -187,4 +195,8 @@ END {
     print ""
     holdup_note("holdup/100/2/pool")
     holdup_note("holdup/1000000/2/pool")
+    print "\n| measured | times |\n|---|---|"
+    for (i = 1; i <= groups_n; i++)
+        if (groups[i] !~ /^(holdup|burst)/)
+            print_group(groups[i])
 }

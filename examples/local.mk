@@ -94,6 +94,20 @@ examples_logparse_tp_logparse_SOURCES = \
 	examples/logparse/options.c \
 	examples/logparse/options.h
 
+# --- maps: words in a ck_ht that is sized once, and the command over it ---
+
+noinst_LTLIBRARIES += examples/maps/libwords.la
+examples_maps_libwords_la_CPPFLAGS = $(EXAMPLES_CPPFLAGS)
+examples_maps_libwords_la_LIBADD = lib/libtidepool.la $(CK_LIBS)
+examples_maps_libwords_la_SOURCES = \
+	examples/maps/words.c \
+	examples/maps/words.h
+
+noinst_PROGRAMS += examples/maps/tp-maps
+examples_maps_tp_maps_CPPFLAGS = $(EXAMPLES_CPPFLAGS)
+examples_maps_tp_maps_LDADD = examples/maps/libwords.la lib/libtidepool.la
+examples_maps_tp_maps_SOURCES = examples/maps/main.c
+
 # --- docs/FROM_GO.md's code: its own calls of malloc are counted, so none may be optimised away ---
 
 noinst_PROGRAMS += examples/from_go/tp-from-go
@@ -121,5 +135,6 @@ examples_data_tp_accesslog_SOURCES = examples/data/accesslog.c
 EXTRA_DIST += \
 	examples/demo \
 	examples/from_go/go \
+	man/tp-json.1 \
 	man/tp-logger.1 \
 	man/tp-logparse.1

@@ -5,6 +5,7 @@ dist_man_MANS = \
 	man/TP_POOL_DEFINE.3 \
 	man/tidepool.7 \
 	man/tp_adapt_ck.3 \
+	man/tp_arena_create.3 \
 	man/tp_bytes_from_str.3 \
 	man/tp_bytes_pool_create.3 \
 	man/tp_gc_collect.3 \

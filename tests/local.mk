@@ -11,6 +11,7 @@
 #   tests_unit_test_x_LDADD = $(UNIT_LIBS)
 
 unit_tests = \
+	tests/unit/test_arena_failures \
 	tests/unit/test_base \
 	tests/unit/test_bytes_failures \
 	tests/unit/test_cache \
@@ -30,10 +31,12 @@ unit_tests = \
 	tests/unit/test_vec_failures
 
 contract_tests = \
+	tests/contract/test_adapt_ck \
 	tests/contract/test_arena \
 	tests/contract/test_arena_abuse \
 	tests/contract/test_arena_limits \
 	tests/contract/test_arena_marks \
+	tests/contract/test_arena_pool \
 	tests/contract/test_bytes \
 	tests/contract/test_bytes_learn \
 	tests/contract/test_bytes_number \
@@ -54,6 +57,8 @@ contract_tests = \
 	tests/contract/test_options \
 	tests/contract/test_pool \
 	tests/contract/test_pool_bounds \
+	tests/contract/test_scratch \
+	tests/contract/test_short \
 	tests/contract/test_threads \
 	tests/contract/test_vec \
 	tests/contract/test_vec_abuse \
@@ -63,6 +68,7 @@ contract_tests = \
 stress_tests = \
 	tests/control/test_controls \
 	tests/stress/test_bytes_pool \
+	tests/stress/test_arena \
 	tests/stress/test_fork \
 	tests/stress/test_history \
 	tests/stress/test_sequence \
@@ -77,10 +83,13 @@ example_tests = \
 	tests/examples/test_json_tree \
 	tests/examples/test_logger \
 	tests/examples/test_logger_format \
+	tests/fuzz/test_corpus \
 	tests/examples/test_logparse \
+	tests/examples/test_logparse_files \
 	tests/examples/test_logparse_loghub \
 	tests/examples/test_logparse_report \
-	tests/examples/test_logparse_scan
+	tests/examples/test_logparse_scan \
+	tests/examples/test_maps
 
 EXAMPLE_TEST_CPPFLAGS = $(EXAMPLES_CPPFLAGS) -I$(top_srcdir)/examples
 EXAMPLE_TEST_LIBS = examples/logger/liblogger.la lib/libtidepool.la $(CMOCKA_LIBS)
@@ -118,6 +127,12 @@ tests_examples_test_json_tree_LDADD = $(JSON_TEST_LIBS)
 tests_examples_test_json_tree_SOURCES = \
 	tests/examples/json_fixture.h \
 	tests/examples/test_json_tree.c
+tests_fuzz_test_corpus_CPPFLAGS = $(JSON_TEST_CPPFLAGS) \
+	-DTP_TEST_CORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus"'
+tests_fuzz_test_corpus_LDADD = $(JSON_TEST_LIBS)
+tests_fuzz_test_corpus_SOURCES = \
+	tests/fuzz/fuzz_json.c \
+	tests/fuzz/test_corpus.c
 
 LOGPARSE_TEST_LIBS = examples/logparse/liblogparse.la lib/libtidepool.la $(CMOCKA_LIBS) $(CK_LIBS)
 tests_examples_test_logparse_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
@@ -125,6 +140,12 @@ tests_examples_test_logparse_LDADD = $(LOGPARSE_TEST_LIBS)
 tests_examples_test_logparse_SOURCES = \
 	tests/examples/logparse_fixture.h \
 	tests/examples/test_logparse.c
+tests_examples_test_logparse_files_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
+tests_examples_test_logparse_files_LDADD = $(LOGPARSE_TEST_LIBS)
+tests_examples_test_logparse_files_SOURCES = \
+	tests/examples/logparse_fixture.h \
+	tests/examples/logparse_scan.h \
+	tests/examples/test_logparse_files.c
 tests_examples_test_logparse_loghub_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS) \
 	-DTP_TEST_DATA_DIR='"$(abs_top_srcdir)/../shared/data"'
 tests_examples_test_logparse_loghub_LDADD = $(LOGPARSE_TEST_LIBS)
@@ -140,13 +161,22 @@ tests_examples_test_logparse_scan_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS)
 tests_examples_test_logparse_scan_LDADD = $(LOGPARSE_TEST_LIBS)
 tests_examples_test_logparse_scan_SOURCES = \
 	tests/examples/logparse_fixture.h \
+	tests/examples/logparse_scan.h \
 	tests/examples/test_logparse_scan.c
+
+tests_examples_test_maps_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS) \
+	-DTP_TEST_DATA_DIR='"$(abs_top_srcdir)/../shared/data"' \
+	-DTP_TEST_MAPS='"$(abs_top_builddir)/examples/maps/tp-maps"'
+tests_examples_test_maps_LDADD = examples/maps/libwords.la lib/libtidepool.la $(CMOCKA_LIBS)
+tests_examples_test_maps_SOURCES = tests/examples/test_maps.c
 
 # .ci/run makes this empty for all builds but the first.
 script_tests = \
 	tests/contract/test_compilers.sh \
+	tests/contract/test_json.sh \
 	tests/contract/test_logger.sh \
 	tests/contract/test_logparse.sh \
+	tests/contract/test_short.sh \
 	tools/check-from-go \
 	tools/check-headers \
 	tools/check-layers \
@@ -157,6 +187,8 @@ script_tests = \
 UNIT_LIBS = lib/libtidepool-core.la $(CMOCKA_LIBS)
 LDADD = lib/libtidepool.la $(CMOCKA_LIBS)
 
+tests_unit_test_arena_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_arena_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_base_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_base_LDADD = $(UNIT_LIBS)
 tests_unit_test_bytes_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -191,8 +223,10 @@ tests_unit_test_pool_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_test_vec_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_vec_failures_LDADD = $(UNIT_LIBS)
-tests_unit_test_bytes_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_heap_realloc \
-	-Wl,--wrap=tp_heap_alloc_aligned
+tests_unit_test_bytes_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap_alloc \
+	-Wl,--wrap=tp_heap_alloc_aligned -Wl,--wrap=tp_heap_realloc
+tests_unit_test_arena_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap_alloc \
+	-Wl,--wrap=tpi_large_alloc -Wl,--wrap=tpi_os_hide
 tests_unit_test_check_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc -Wl,--wrap=tsearch
 tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move
@@ -248,6 +282,9 @@ tests_contract_test_bytes_sizes_LDADD = $(LDADD) -lm
 tests_contract_test_bytes_sizes_SOURCES = \
 	tests/contract/bytes_fixture.h \
 	tests/contract/test_bytes_sizes.c
+
+tests_contract_test_adapt_ck_CPPFLAGS = $(AM_CPPFLAGS) $(CK_CFLAGS)
+tests_contract_test_adapt_ck_LDADD = $(LDADD) $(CK_LIBS)
 
 tests_contract_test_header_SOURCES = \
 	tests/contract/test_header.c \
@@ -316,6 +353,10 @@ check-long: all
 	TP_STRESS_SECONDS=$${TP_STRESS_SECONDS:-60} \
 		$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(stress_tests)'
 
+# libFuzzer on what parses, for FUZZ_SECONDS; the script says so and stops where clang is missing.
+check-fuzz:
+	$(top_srcdir)/tests/fuzz/run $${FUZZ_SECONDS:-600}
+
 # Promela models, explored to the end by spin; the script says so and stops where spin is missing.
 check-model:
 	$(top_srcdir)/tests/model/run
@@ -323,16 +364,22 @@ check-model:
 # Instruction counts of the fast paths, under callgrind.
 check-instructions: bench-instructions
 
-.PHONY: check-instructions check-long check-model
+.PHONY: check-fuzz check-instructions check-long check-model
 
 # Folders that no build writes in are named whole; tools/ gets logs.
 EXTRA_DIST += \
 	tests/contract/compilers \
 	tests/contract/support.h \
 	tests/contract/test_compilers.sh \
+	tests/contract/test_json.sh \
 	tests/contract/test_logger.sh \
 	tests/contract/test_logparse.sh \
+	tests/contract/test_short.sh \
 	tests/control/control.h \
+	tests/fuzz/corpus \
+	tests/fuzz/fuzz_logparse.c \
+	tests/fuzz/json.dict \
+	tests/fuzz/run \
 	tests/model \
 	tests/stress/model.h \
 	tests/stress/sequence.h \

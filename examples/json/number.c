@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Numbers: the grammar of RFC 8259, section 6; integers exact where 64 bits hold them, anything
-   else the nearest double, ties to even, whatever the locale and the rounding mode.
+   else the nearest double, ties to even, whatever the locale.
 
    Most decimals have at most 19 digits and an exponent near zero: digits * 10^e with digits < 2^64
    and |e| <= 27, where 5^|e| < 2^64 too (Clinger, "How to read floating point numbers accurately",
@@ -22,37 +22,24 @@ __extension__ typedef unsigned __int128 uint128;
 static const struct power {
     uint64_t power, reciprocal;
 } powers[JSON_EXACT_EXPONENT + 1] = {
-    {UINT64_C(0x8000000000000000), UINT64_C(0xffffffffffffffff)},
-    {UINT64_C(0xa000000000000000), UINT64_C(0x9999999999999999)},
-    {UINT64_C(0xc800000000000000), UINT64_C(0x47ae147ae147ae14)},
-    {UINT64_C(0xfa00000000000000), UINT64_C(0x0624dd2f1a9fbe76)},
-    {UINT64_C(0x9c40000000000000), UINT64_C(0xa36e2eb1c432ca57)},
-    {UINT64_C(0xc350000000000000), UINT64_C(0x4f8b588e368f0846)},
-    {UINT64_C(0xf424000000000000), UINT64_C(0x0c6f7a0b5ed8d36b)},
-    {UINT64_C(0x9896800000000000), UINT64_C(0xad7f29abcaf48578)},
-    {UINT64_C(0xbebc200000000000), UINT64_C(0x5798ee2308c39df9)},
-    {UINT64_C(0xee6b280000000000), UINT64_C(0x12e0be826d694b2e)},
-    {UINT64_C(0x9502f90000000000), UINT64_C(0xb7cdfd9d7bdbab7d)},
-    {UINT64_C(0xba43b74000000000), UINT64_C(0x5fd7fe17964955fd)},
-    {UINT64_C(0xe8d4a51000000000), UINT64_C(0x19799812dea11197)},
-    {UINT64_C(0x9184e72a00000000), UINT64_C(0xc25c268497681c26)},
-    {UINT64_C(0xb5e620f480000000), UINT64_C(0x6849b86a12b9b01e)},
-    {UINT64_C(0xe35fa931a0000000), UINT64_C(0x203af9ee756159b2)},
-    {UINT64_C(0x8e1bc9bf04000000), UINT64_C(0xcd2b297d889bc2b6)},
-    {UINT64_C(0xb1a2bc2ec5000000), UINT64_C(0x70ef54646d496892)},
-    {UINT64_C(0xde0b6b3a76400000), UINT64_C(0x2725dd1d243aba0e)},
-    {UINT64_C(0x8ac7230489e80000), UINT64_C(0xd83c94fb6d2ac34a)},
-    {UINT64_C(0xad78ebc5ac620000), UINT64_C(0x79ca10c9242235d5)},
-    {UINT64_C(0xd8d726b7177a8000), UINT64_C(0x2e3b40a0e9b4f7dd)},
-    {UINT64_C(0x878678326eac9000), UINT64_C(0xe392010175ee5962)},
-    {UINT64_C(0xa968163f0a57b400), UINT64_C(0x82db34012b25144e)},
-    {UINT64_C(0xd3c21bcecceda100), UINT64_C(0x357c299a88ea76a5)},
-    {UINT64_C(0x84595161401484a0), UINT64_C(0xef2d0f5da7dd8aa2)},
-    {UINT64_C(0xa56fa5b99019a5c8), UINT64_C(0x8c240c4aecb13bb5)},
-    {UINT64_C(0xcecb8f27f4200f3a), UINT64_C(0x3ce9a36f23c0fc90)},
+#define POWER(power)                                                                               \
+    {                                                                                              \
+        UINT64_C(power), (uint64_t)(~(uint128)0 / UINT64_C(power))                                 \
+    }
+    POWER(0x8000000000000000), POWER(0xa000000000000000), POWER(0xc800000000000000),
+    POWER(0xfa00000000000000), POWER(0x9c40000000000000), POWER(0xc350000000000000),
+    POWER(0xf424000000000000), POWER(0x9896800000000000), POWER(0xbebc200000000000),
+    POWER(0xee6b280000000000), POWER(0x9502f90000000000), POWER(0xba43b74000000000),
+    POWER(0xe8d4a51000000000), POWER(0x9184e72a00000000), POWER(0xb5e620f480000000),
+    POWER(0xe35fa931a0000000), POWER(0x8e1bc9bf04000000), POWER(0xb1a2bc2ec5000000),
+    POWER(0xde0b6b3a76400000), POWER(0x8ac7230489e80000), POWER(0xad78ebc5ac620000),
+    POWER(0xd8d726b7177a8000), POWER(0x878678326eac9000), POWER(0xa968163f0a57b400),
+    POWER(0xd3c21bcecceda100), POWER(0x84595161401484a0), POWER(0xa56fa5b99019a5c8),
+    POWER(0xcecb8f27f4200f3a),
+#undef POWER
 };
 
-/* The double for bits * 2^exponent, bits != 0, and a little more where `more`. In range, as above.
+/* The double for bits * 2^exponent, or a little more where `more`; bits != 0. In range, as above.
  */
 static double round_to_double(uint64_t bits, bool more, int exponent)
 {
@@ -64,15 +51,19 @@ static double round_to_double(uint64_t bits, bool more, int exponent)
     rest = bits & 0x7ff;
     /* up above the half, and at it where `whole` is odd */
     whole += rest + (whole & 1) > 0x400;
-    /* the top bit of `whole` adds the 1 that is missing in the exponent, as does a carry out of it
-     */
+    /* the top bit of `whole` adds the 1 that the exponent lacks, as does a carry out of it */
     image = ((uint64_t)(exponent - shift + 63 + 1023 - 1) << 52) + whole;
     memcpy(&value, &image, sizeof(value));
     return value;
 }
 
-/* high * 2^64 / divisor->power, high below it, by two multiplications: Möller and Granlund's
-   algorithm 4. What it is less than the true quotient is *more than nothing. */
+/* (high * 2^64 + low) / divisor->power by two multiplications: Möller and Granlund's algorithm 4.
+   What the quotient leaves is *more than nothing.
+
+   Both high and low are 2^63 at most, so that their second correction is never needed. Let B be
+   2^64, d the power, k <= d what d * (B + reciprocal) lacks of B * B, and q < B the lower half of
+   the estimate. Then the first remainder is (high * k + low * (B - d) + q * d) / B - d, which is
+   below d / 2 + (B - d) / 2 + d - d, and B - d is not above d. */
 static uint64_t divide(uint64_t high, uint64_t low, const struct power *divisor, bool *more)
 {
     uint128 estimate = (uint128)divisor->reciprocal * high + ((uint128)high << 64 | low);
@@ -81,10 +72,6 @@ static uint64_t divide(uint64_t high, uint64_t low, const struct power *divisor,
     if (remainder > (uint64_t)estimate) {
         quotient--;
         remainder += divisor->power;
-    }
-    if (TP_UNLIKELY(remainder >= divisor->power)) {
-        quotient++;
-        remainder -= divisor->power;
     }
     *more = remainder != 0;
     return quotient;

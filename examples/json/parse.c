@@ -160,12 +160,18 @@ static inline const unsigned char *read_key(struct json_reader *in, const unsign
     return *at == ':' ? scan_space(at + 1) : json_fail(in, at, JSON_FAULT_COLON);
 }
 
-/* From the first byte that is no white space to the end of the value there, which is then
-   stack->base[0]. */
-static const unsigned char *read_value(struct json_reader *in, const unsigned char *at,
-                                       struct stack *stack_out)
+/* The value at `at`, which becomes the bottom of the parser's stack; NULL, or what follows it. The
+   labels are the states of a parser of RFC 8259's grammar: what may come at `at`. */
+static const unsigned char *read_value(struct json_reader *in, const unsigned char *at)
 {
-    struct stack stack = *stack_out;
+    struct json_parser *parser = in->parser;
+    struct stack stack = {
+        .base = parser->stack.data,
+        .top = parser->stack.data,
+        .limit = parser->stack.data + parser->stack.cap,
+        .open = parser->stack.data,
+        .depth_max = parser->depth_max != 0 ? parser->depth_max : JSON_DEPTH_MAX,
+    };
 value:
     if (!has_room(in, &stack))
         return json_fail(in, at, JSON_FAULT_MEMORY);
@@ -192,10 +198,8 @@ close:
         return json_fail(in, at, JSON_FAULT_MEMORY);
     at++;
 after_value:
-    if (stack.depth == 0) {
-        *stack_out = stack;
+    if (stack.depth == 0)
         return at;
-    }
     at = scan_space(at);
     if (json_type(stack.open) == JSON_ARRAY) {
         if (*at == ',') {
@@ -226,28 +230,15 @@ static const struct json_value *read_text(struct json_reader *in)
 {
     struct json_parser *parser = in->parser;
     const unsigned char *at = scan_space(in->text);
-    struct json_value *root;
-    struct stack stack;
-    if (!tp_vec_reserve(&parser->stack, STACK_FIRST)) {
-        json_fail(in, at, JSON_FAULT_MEMORY);
-        return NULL;
-    }
-    stack = (struct stack){
-        .base = parser->stack.data,
-        .top = parser->stack.data,
-        .limit = parser->stack.data + parser->stack.cap,
-        .open = parser->stack.data,
-        .depth_max = parser->depth_max != 0 ? parser->depth_max : JSON_DEPTH_MAX,
-    };
-    if (at == in->end) {
-        json_fail(in, at, JSON_FAULT_EMPTY);
-        return NULL;
-    }
-    if (memcmp(in->text, "\xef\xbb\xbf", 3) == 0) {
-        json_fail(in, at, JSON_FAULT_BOM);
-        return NULL;
-    }
-    at = read_value(in, at, &stack);
+    const struct json_value *root = NULL;
+    if (at == in->end)
+        at = json_fail(in, at, JSON_FAULT_EMPTY);
+    else if (memcmp(in->text, "\xef\xbb\xbf", 3) == 0)
+        at = json_fail(in, at, JSON_FAULT_BOM);
+    else if (!tp_vec_reserve(&parser->stack, STACK_FIRST))
+        at = json_fail(in, at, JSON_FAULT_MEMORY);
+    else
+        at = read_value(in, at);
     if (at == NULL)
         return NULL;
     at = scan_space(at);
@@ -255,7 +246,7 @@ static const struct json_value *read_text(struct json_reader *in)
         json_fail(in, at, JSON_FAULT_TRAILING);
         return NULL;
     }
-    root = tp_arena_memdup(in->arena, stack.base, sizeof(*root));
+    root = tp_arena_memdup(in->arena, parser->stack.data, sizeof(*root));
     if (root == NULL)
         json_fail(in, at, JSON_FAULT_MEMORY);
     return root;

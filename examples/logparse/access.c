@@ -8,8 +8,11 @@
    "METHOD path PROTOCOL" or "METHOD path", only LOG_REQUEST is there. */
 #include "cursor.h"
 
-/* The digits of the largest uint64_t, less one: a sum cannot overflow. */
+/* One digit less than the largest uint64_t has: no number overflows. */
 #define NUMBER_DIGITS_MAX 19
+
+/* "01/Mar/2024:00:00:00 +0000" */
+#define TIME_BYTES 26
 
 static bool is_dash(tp_view text)
 {
@@ -22,29 +25,37 @@ static void set(struct log_line *line, enum log_field field, tp_view text)
         line->fields[field] = text;
 }
 
+static inline bool are_digits(const unsigned char *at)
+{
+    return is_digit(at[0]) && is_digit(at[1]);
+}
+
+/* "01/Mar/2024:00:00:00 +0000]". A loop over a shape would be a fifth of the whole parsing. */
+static bool is_time(const unsigned char *at)
+{
+    return at[2] == '/' && at[6] == '/' && at[11] == ':' && at[14] == ':' && at[17] == ':' &&
+           at[20] == ' ' && (at[21] == '+' || at[21] == '-') && at[26] == ']' && are_digits(at) &&
+           is_letter(at[3]) && is_letter(at[4]) && is_letter(at[5]) && are_digits(at + 7) &&
+           are_digits(at + 9) && are_digits(at + 12) && are_digits(at + 15) &&
+           are_digits(at + 18) && are_digits(at + 22) && are_digits(at + 24);
+}
+
 /* The user, and the time in brackets. The time's fixed shape tells its bracket from others. */
 static bool take_user_and_time(struct cursor *in, struct log_line *line)
 {
-    const unsigned char *user = in->at;
+    const unsigned char *user = in->at, *bracket;
     struct cursor next = *in;
-    tp_view moment;
-    for (;;) {
-        const unsigned char *bracket = find(&next, '[');
-        if (bracket == NULL)
-            return refuse(line, "no time like [01/Mar/2024:00:00:00 +0000]");
+    while ((bracket = find(&next, '[')) != NULL) {
         next.at = bracket + 1;
-        if (bracket > user && bracket[-1] == ' ' &&
-            take_shape(&next, "00/AAA/0000:00:00:00 ", &moment)) {
-            if ((take_byte(&next, '+') || take_byte(&next, '-')) &&
-                take_shape(&next, "0000]", &moment)) {
-                set(line, LOG_TIME, view_between(bracket + 1, next.at - 1));
-                set(line, LOG_USER, view_between(user, bracket - 1));
-                in->at = next.at;
-                return bracket - 1 > user || refuse(line, "no user");
-            }
-            next.at = bracket + 1;
-        }
+        if (bracket == user || bracket[-1] != ' ' || left(&next) < TIME_BYTES + 1 ||
+            !is_time(next.at))
+            continue;
+        set(line, LOG_TIME, tp_view_from_mem(next.at, TIME_BYTES));
+        set(line, LOG_USER, view_between(user, bracket - 1));
+        in->at = next.at + TIME_BYTES + 1;
+        return bracket - 1 > user || refuse(line, "no user");
     }
+    return refuse(line, "no time like [01/Mar/2024:00:00:00 +0000]");
 }
 
 /* A quote is escaped where an odd number of backslashes stands before it. */

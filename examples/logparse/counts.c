@@ -53,27 +53,6 @@ static uint64_t hash_of(tp_view key, uint64_t seed)
     return hash > HASH_MOST ? HASH_MOST : hash;
 }
 
-static void *heap_realloc(void *memory, size_t old_size, size_t size, bool defer)
-{
-    (void)old_size;
-    (void)defer;
-    return tp_heap_realloc(memory, size);
-}
-
-static void heap_free(void *memory, size_t size, bool defer)
-{
-    (void)size;
-    (void)defer;
-    tp_heap_free(memory);
-}
-
-static void *heap_alloc(size_t size)
-{
-    return tp_heap_alloc(size);
-}
-
-static struct ck_malloc heap_for_ck = {heap_alloc, heap_realloc, heap_free};
-
 /* ck asks for it where it keeps no hashes: the key is one. */
 static void same_hash(ck_ht_hash_t *hash, const void *key, size_t length, uint64_t seed)
 {
@@ -134,8 +113,9 @@ static bool insert(struct log_counts *counts, struct log_count *count, struct lo
 
 static bool make_map(struct log_counts *counts)
 {
-    counts->has_map = counts->has_map || ck_ht_init(&counts->map, CK_HT_MODE_DIRECT, same_hash,
-                                                    &heap_for_ck, 2 * counts->distinct, 0);
+    counts->has_map =
+        counts->has_map || ck_ht_init(&counts->map, CK_HT_MODE_DIRECT, same_hash,
+                                      &tp_adapt_ck_heap_unshared, 2 * counts->distinct, 0);
     if (!counts->has_map)
         errno = ENOMEM;
     return counts->has_map;

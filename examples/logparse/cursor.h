@@ -12,7 +12,7 @@ struct cursor {
 
 static inline struct cursor cursor_of(tp_view text)
 {
-    return (struct cursor){text.data, text.data + text.len};
+    return (struct cursor){text.data, text.len > 0 ? text.data + text.len : text.data};
 }
 
 static inline size_t left(const struct cursor *in)

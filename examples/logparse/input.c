@@ -226,6 +226,8 @@ static bool open_source(struct input *input, struct input_source *source, tp_byt
     source->ranged = true;
     source->begin = source->next = (uint64_t)at;
     source->end = (uint64_t)status.st_size;
+    /* as if it had been read: standard input may be named twice */
+    (void)lseek(source->fd, status.st_size, SEEK_SET);
     if (source->format != LOG_FORMATS)
         return true;
     tp_bytes_reset(buffer);
@@ -289,6 +291,7 @@ static bool take(struct input *input, tp_bytes *buffer, struct input_block *bloc
         if (source->ended)
             next_source(input, source);
         if (taken) {
+            block->format = source->format;
             input->blocks++;
             return true;
         }
@@ -303,9 +306,9 @@ bool input_next(struct input *input, tp_bytes *buffer, struct input_block *block
     taken = take(input, buffer, block);
     pthread_mutex_unlock(&input->lock);
     if (taken && block->source->ranged && !read_range(input, block, buffer)) {
-        bool shorter = errno == ENODATA;
+        const char *problem = errno == ENODATA ? "it became shorter meanwhile" : strerror(errno);
         pthread_mutex_lock(&input->lock);
-        fail(input, block->source->name, shorter ? "it became shorter meanwhile" : strerror(errno));
+        fail(input, block->source->name, problem);
         pthread_mutex_unlock(&input->lock);
     }
     return taken;

@@ -36,6 +36,7 @@ struct input {
 
 struct input_block {
     struct input_source *source;
+    enum log_format format;
     uint64_t number;     /* from 0, in the input's order */
     uint64_t begin, end; /* ranged: its place */
     /* Whole lines, in the thread's buffer; only the last one of a source may lack its newline. A

@@ -80,7 +80,7 @@ static bool print_report(const struct log_report *report, const struct command *
         done = print_json(&out, report, command->top);
     else
         done = print_tables(&out, report, command->top);
-    done = done && fwrite(out.data, 1, out.len, to) == out.len;
+    done = done && (out.len == 0 || fwrite(out.data, 1, out.len, to) == out.len);
     tp_bytes_free(&out);
     return done;
 }

@@ -50,6 +50,7 @@ struct fault {
 struct worker {
     tp_arena *arena; /* also of this worker */
     struct scan *scan;
+    struct log_options options; /* a copy: the scan's neighbours are written by all threads */
     tp_bytes buffer, out;
     tp_vec(struct fault) faults;
     uint64_t lines, parsed, bad, block_lines;
@@ -94,7 +95,7 @@ static bool count_line(struct worker *worker, const struct log_line *line)
 
 static bool add_fault(struct worker *worker, const char *why, tp_view text)
 {
-    const struct log_options *options = &worker->scan->options;
+    const struct log_options *options = &worker->options;
     worker->bad++;
     if (options->listener->fault != NULL &&
         !tp_vec_push(&worker->faults, (struct fault){worker->block_lines, why, text}))
@@ -106,7 +107,7 @@ static bool add_fault(struct worker *worker, const char *why, tp_view text)
 /* False and errno ENOMEM. */
 static bool scan_line(struct worker *worker, enum log_format format, tp_view text)
 {
-    const struct log_options *options = &worker->scan->options;
+    const struct log_options *options = &worker->options;
     struct log_line line;
     worker->block_lines++;
     if (text.len > options->line_bytes_max)
@@ -124,15 +125,18 @@ static bool scan_line(struct worker *worker, enum log_format format, tp_view tex
 
 static bool scan_block(struct worker *worker, const struct input_block *block)
 {
-    const unsigned char *at = block->text.data, *end = at + block->text.len;
+    const unsigned char *at = block->text.data, *end;
     worker->block_lines = 0;
     tp_vec_reset(&worker->faults);
     tp_bytes_reset(&worker->out);
+    if (block->text.len == 0)
+        return true;
+    end = at + block->text.len;
     while (at < end) {
         const unsigned char *newline = memchr(at, '\n', (size_t)(end - at));
         const unsigned char *line_end = newline != NULL ? newline : end;
         tp_view text = tp_view_from_mem(at, (size_t)(line_end - at));
-        if (!scan_line(worker, block->source->format, text))
+        if (!scan_line(worker, block->format, text))
             return false;
         at = line_end + 1;
     }
@@ -205,6 +209,7 @@ static struct worker *make_worker(struct scan *scan)
     }
     worker->arena = arena;
     worker->scan = scan;
+    worker->options = scan->options;
     for (unsigned i = 0; i < LOG_TABLES; i++) {
         size_t distinct = scan->options.distinct;
         if (keys_max[i] != 0 && distinct > keys_max[i])

@@ -28,8 +28,9 @@ struct log_fault {
     tp_view text;
 };
 
-/* Who listens. Members may be NULL, but for tell. write and fault are called in the input's order,
-   one at a time; line by several threads at once; tell at any time, one at a time. */
+/* Who listens. Members may be NULL, but for tell, and write where line is not. write and fault are
+   called in the input's order, one at a time; line by several threads at once; tell at any time,
+   one at a time. */
 struct log_listener {
     void *context;
     /* Appends what there is to write about a line. False and errno ENOMEM. */

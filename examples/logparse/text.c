@@ -63,7 +63,10 @@ struct style {
 
 static bool write_escaped(tp_bytes *out, tp_view text, const struct style *style)
 {
-    const unsigned char *at = text.data, *end = at + text.len, *plain = at;
+    const unsigned char *at = text.data, *plain = at, *end;
+    if (text.len == 0)
+        return true;
+    end = at + text.len;
     for (;;) {
         const char *escape;
         bool control;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Arenas: memory that goes away together, by their prefixed names.
 
-   An allocation is a bump of a pointer, inlined; memory is given back as a whole, by tp_arena_reset,
-   tp_arena_rewind or tp_arena_destroy. Memory is aligned to 16 bytes at least and is not zeroed
-   unless said otherwise. An arena, its children included, is used by one thread at a time; different
-   arenas are independent. Not for signal handlers.
+   An allocation is a bump of a pointer, inlined; memory is given back as a whole, by
+   tp_arena_reset, tp_arena_rewind or tp_arena_destroy. Memory is aligned to 16 bytes at least and
+   is not zeroed unless said otherwise. An arena and its children are used by one thread at a time;
+   different ones are independent. Not for signal handlers. What gives back keeps errno.
 
    Where TIDEPOOL runs checked (a checked build, AddressSanitizer, Valgrind), every allocation is a
    call, and what was rewound faults, or is reported, when it is touched again. */
@@ -21,21 +21,24 @@ TP_BEGIN_DECLS
 
 typedef struct tp_arena tp_arena;
 
-/* The arena's objects may point into the collected heap: the collector scans what it holds. */
+/* The arena's objects, its children's too, may point into the collected heap: the collector scans
+   what it holds. */
 #define TP_ARENA_ROOT 1u
 
 /* The largest alignment that an arena serves, in bytes: the heap's page. */
 #define TP_ARENA_ALIGN_MAX ((size_t)8192)
 
 typedef struct tp_arena_options {
-    const char *name; /* in stats; not copied: it must live as long as the arena; may be NULL */
-    size_t first;     /* bytes of the first chunk; 0: 4 KiB. Later chunks grow */
-    size_t limit;     /* bound on the bytes that chunks hold, children's too; 0: none */
-    size_t retain;    /* bytes of chunks that rewind and reset keep for what comes; 0: 1 MiB */
-    unsigned flags;   /* 0 or TP_ARENA_ROOT */
+    const char *name; /* for messages; not copied: it must live as long as the arena; may be NULL */
+    size_t first;     /* bytes of the first chunk, 256 at least; 0: 4 KiB. Later chunks grow */
+    size_t limit;   /* bound on the bytes that chunks hold, children's too; 0: none. Each chunk has
+                       64 of them for itself */
+    size_t retain;  /* bound on the bytes of chunks that rewind and reset keep for what comes;
+                       0: 1 MiB */
+    unsigned flags; /* 0 or TP_ARENA_ROOT */
 } tp_arena_options;
 
-/* The most that .retain can ask for: nothing is given back before tp_arena_destroy. */
+/* The most that .retain can ask for: no bound. */
 #define TP_ARENA_RETAIN_ALL SIZE_MAX
 
 /* Where an arena stood: tp_arena_save. Plain data; copying it is free. */
@@ -57,18 +60,21 @@ typedef struct tp_arena_stats {
     uint64_t cleanups; /* count: deferred calls that wait */
 } tp_arena_stats;
 
+/* Runs all cleanups, destroys the children and gives everything back. NULL is ignored. Aborts for a
+   scratch arena and one of a tp_arena_pool. */
+TP_API void tp_arena_destroy(tp_arena *arena);
+
 /* An empty arena; NULL options: the defaults. The caller's until tp_arena_destroy. NULL and errno:
    ENOMEM, or EINVAL for an unknown flag. Any thread. */
-TP_API TP_NODISCARD tp_arena *tp_arena_create(const tp_arena_options *options);
+TP_API TP_NODISCARD TP_FREED_BY(tp_arena_destroy, 1)
+tp_arena *tp_arena_create(const tp_arena_options *options);
 
 /* An arena that never outlives its parent: whatever gives back the parent's memory of now (reset,
    rewind to a mark before this call, destroy) destroys it first. Its chunks are its own and count
    against the limits of all its ancestors. limit: its own bound in bytes, 0: the ancestors' alone.
-   tp_arena_destroy may end it earlier. NULL and errno ENOMEM. */
+   Otherwise it has its parent's options. tp_arena_destroy may end it earlier. NULL and errno
+   ENOMEM. */
 TP_API TP_NODISCARD tp_arena *tp_arena_child(tp_arena *parent, size_t limit);
-
-/* Runs all cleanups, destroys the children and gives everything back. NULL is ignored. */
-TP_API void tp_arena_destroy(tp_arena *arena);
 
 /* Runs all cleanups, destroys the children, and empties the arena; chunks up to .retain bytes stay
    for what comes. */
@@ -83,9 +89,9 @@ TP_API TP_NODISCARD tp_arena_mark tp_arena_save(tp_arena *arena);
 TP_API void tp_arena_rewind(tp_arena *arena, tp_arena_mark mark);
 
 /* Calls fn(arg) when the arena is rewound past this point, reset or destroyed; last in, first out.
-   The arena's memory of before the call is still there when fn runs. 0, or -1 and errno ENOMEM:
-   fn will not be called. fn may allocate from the arena (what it gets goes at once) but not
-   rewind, reset or destroy it. */
+   The arena's memory of before the call is still there when fn runs. fn may use the arena: what it
+   allocates goes at once, and it rewinds no further than to marks of its own; reset and destroy
+   abort. 0, or -1 and errno: ENOMEM, or EINVAL for a NULL fn; then nothing will be called. */
 TP_API int tp_arena_defer(tp_arena *arena, void (*fn)(void *arg), void *arg);
 
 /* What the inlined calls fall back on: every size and alignment. Not for applications. */
@@ -99,8 +105,12 @@ struct tp_detail_arena_window {
     char *end;
 };
 
-/* How far ahead of the bump the next cache lines are fetched, in bytes. */
-#define TP_DETAIL_ARENA_AHEAD 1024
+/* How far ahead of an allocation its cache line is fetched, in bytes; 0: it is not. Whoever includes
+   this header may define it before: on some processors 1024 makes megabytes between resets faster;
+   on the one that it was measured on (docs/design/arenas.md) nothing is gained. */
+#ifndef TP_ARENA_AHEAD
+#define TP_ARENA_AHEAD 0
+#endif
 
 /* `size` bytes (0 counts as 1), the arena's. NULL and errno ENOMEM, also at the limit; the arena is
    as it was. */
@@ -115,7 +125,8 @@ TP_NODISCARD TP_ALLOC_SIZE(2) static inline void *tp_arena_alloc(tp_arena *arena
     if (TP_UNLIKELY(last >= (size_t)(window->end - at)))
         return tp_detail_arena_alloc(arena, size, 16);
     window->next = at + (last | 15) + 1;
-    __builtin_prefetch(at + TP_DETAIL_ARENA_AHEAD, 1);
+    if (TP_ARENA_AHEAD != 0)
+        __builtin_prefetch(at + TP_ARENA_AHEAD, 1);
     if (at == (char *)0)
         __builtin_unreachable(); /* so that the caller's look at it costs nothing here */
     return at;
@@ -141,10 +152,11 @@ void *tp_arena_alloc_aligned(tp_arena *arena, size_t size, size_t align)
 TP_API TP_NODISCARD TP_ALLOC_SIZE(2, 3)
 void *tp_arena_alloc_zeroed(tp_arena *arena, size_t n, size_t size);
 
-/* Resizes an allocation of this arena and returns where it is now, contents kept up to the smaller
-   size: in place where it was the last one and there is room, or where it shrinks; else a new one
-   (the old stays until the arena is rewound). memory NULL with old_size 0: as tp_arena_alloc. NULL
-   and errno ENOMEM: the old is as it was. */
+/* Resizes an allocation of this arena, whose size is old_size now, and returns where it is,
+   contents kept up to the smaller size: in place where it was the last one and there is room, or
+   where it shrinks; else a new one, aligned to 16 (the old stays until the arena is rewound). What
+   it grew by since a mark goes with a rewind. size 0 gives it back, if it was the last one. memory
+   NULL with old_size 0: as tp_arena_alloc. NULL and errno ENOMEM: the old is as it was. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(4)
 void *tp_arena_resize(tp_arena *arena, void *memory, size_t old_size, size_t size);
 
@@ -167,12 +179,13 @@ TP_API void tp_arena_stats_read(const tp_arena *arena, tp_arena_stats *stats);
 /* --- scratch: two arenas a thread, for what does not outlive a function --- */
 
 /* One of the calling thread's two scratch arenas, not `conflict`: give the arena that your result
-   goes to, or NULL, and what you allocate here never lies in between. Calls nest; each needs its
-   tp_scratch_end in the same thread, last first. NULL and errno ENOMEM. The arenas go with the
-   thread. */
+   goes to, or NULL, and your result does not go with what you allocate here. Calls nest; each needs
+   its tp_scratch_end in the same thread, last first. NULL and errno ENOMEM. The arenas go with the
+   thread; in a fork's child those of other threads are not given back. */
 TP_API TP_NODISCARD tp_arena *tp_scratch_begin(tp_arena *conflict);
 
-/* Rewinds a scratch arena to where the last tp_scratch_begin found it. NULL is ignored. */
+/* Rewinds a scratch arena to where the last tp_scratch_begin found it: cleanups, children, memory.
+   NULL is ignored. Aborts for an arena that is not this thread's scratch, and out of order. */
 TP_API void tp_scratch_end(tp_arena *scratch);
 
 /* --- pools of arenas: a request takes a warm one and gives it back --- */
@@ -184,13 +197,17 @@ typedef struct tp_arena_pool tp_arena_pool;
    while arenas are still out: they are put later. NULL and errno as tp_arena_create and
    tp_pool_create. Any thread. */
 TP_API TP_NODISCARD tp_arena_pool *tp_arena_pool_create(const tp_arena_options *options);
+
+/* As tp_pool_destroy. NULL is ignored. */
 TP_API void tp_arena_pool_destroy(tp_arena_pool *pool);
 
-/* An empty arena, the caller's until tp_arena_pool_put. NULL and errno ENOMEM. Any thread. */
-TP_API TP_NODISCARD tp_arena *tp_arena_pool_get(tp_arena_pool *pool);
-
-/* Resets the arena (cleanups run on this thread) and takes it back. NULL is ignored. Any thread. */
+/* Resets the arena (cleanups run on this thread) and takes it back. It must have come from this
+   pool and not been put since: else it aborts. NULL is ignored. Keeps errno. Any thread. */
 TP_API void tp_arena_pool_put(tp_arena_pool *pool, tp_arena *arena);
+
+/* An empty arena, the caller's until tp_arena_pool_put. NULL and errno ENOMEM. Any thread. */
+TP_API TP_NODISCARD TP_FREED_BY(tp_arena_pool_put, 2)
+tp_arena *tp_arena_pool_get(tp_arena_pool *pool);
 
 TP_END_DECLS
 

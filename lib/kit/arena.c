@@ -73,6 +73,10 @@ static void cleanup_remove(struct tp_arena *arena, struct tpi_arena_cleanup *cle
 
 int tp_arena_defer(tp_arena *arena, void (*fn)(void *arg), void *arg)
 {
+    if (fn == NULL) {
+        errno = EINVAL;
+        return -1;
+    }
     struct tpi_arena_cleanup *cleanup = tp_arena_alloc(arena, sizeof *cleanup);
     if (cleanup == NULL)
         return -1;
@@ -119,9 +123,11 @@ struct tp_arena *tpi_arena_next(const struct tp_arena *root, struct tp_arena *at
 
 /* --- the end of things --- */
 
-static void check_idle(const struct tp_arena *arena, const char *call)
+/* A cleanup may rewind its own arena to a mark that it made itself, and no further. */
+static void check_idle(const struct tp_arena *arena, uint64_t serial, const char *call)
 {
-    tpi_check(!arena->busy, "%s: arena '%s' at %p is called from one of its own cleanups", call,
+    tpi_check(arena->busy == 0 || serial >= arena->busy,
+              "%s: called from a cleanup of arena '%s' at %p, which is being rewound", call,
               tpi_arena_name(arena), (const void *)arena);
 }
 
@@ -138,8 +144,9 @@ static void end(struct tp_arena *arena)
 static void run_cleanups(struct tp_arena *arena, uint64_t serial, const char *call)
 {
     struct tp_arena *at = arena;
-    check_idle(arena, call);
-    arena->busy = true;
+    uint64_t before = arena->busy;
+    check_idle(arena, serial, call);
+    arena->busy = ++arena->serial;
     for (;;) {
         struct tpi_arena_cleanup *last = at->cleanups;
         if (last == NULL || last->serial <= (at == arena ? serial : 0)) {
@@ -150,15 +157,15 @@ static void run_cleanups(struct tp_arena *arena, uint64_t serial, const char *ca
             end(ended);
         } else if (last->fn == NULL) {
             at = tpi_arena_child_from(last);
-            check_idle(at, call);
-            at->busy = true;
+            check_idle(at, 0, call);
+            at->busy = ++at->serial;
         } else {
             cleanup_remove(at, last);
             at->deferred--;
             last->fn(last->arg);
         }
     }
-    arena->busy = false;
+    arena->busy = before;
 }
 
 void tpi_arena_destroy(struct tp_arena *arena)
@@ -189,7 +196,7 @@ void tp_arena_reset(tp_arena *arena)
     tpi_check(arena->use == NULL,
               "tp_arena_reset: arena %p is a scratch arena in use: tp_scratch_end rewinds it",
               (void *)arena);
-    if (tpi_unlikely(arena->cleanups != NULL || arena->busy)) {
+    if (tpi_unlikely(arena->cleanups != NULL || arena->busy != 0)) {
         int saved = errno;
         run_cleanups(arena, 0, "tp_arena_reset");
         errno = saved;
@@ -228,7 +235,7 @@ void tpi_arena_rewind(struct tp_arena *arena, const tp_arena_mark *mark, const c
 {
     struct tp_detail_arena_chunk *chunk = check_mark(arena, mark, call);
     struct tpi_arena_cleanup *last = arena->cleanups;
-    if (tpi_unlikely((last != NULL && last->serial > mark->serial) || arena->busy)) {
+    if (tpi_unlikely((last != NULL && last->serial > mark->serial) || arena->busy != 0)) {
         int saved = errno;
         run_cleanups(arena, mark->serial, call);
         errno = saved;

@@ -8,13 +8,13 @@
 
    A1. The stack's lowest chunk is `bottom`, part of the arena and without room: never popped.
    A2. chunk->window is the highest chunk, from that one downwards, that was bumped in.
-   A3. Besides the stack an arena keeps at most one chunk, `spare`. What a rewind pops becomes it;
-       where that is several, they are given back, and the next push takes one of their sum
-       (`wanted`). So what is done again and again soon happens in one chunk.
+   A3. Besides the stack an arena keeps at most one chunk, `spare`, as far as .retain allows. Where
+   a rewind pops several they are given back for one of their sum: so what is done again and again
+   soon happens in one chunk.
    A4. `serial` grows with every push, cleanup, child, rewind and scratch use: it tells what is
-       older.
+   older.
    A5. charged <= limit, in each arena with a limit. Charged is what the chunks of it and of its
-       children take, heads included.
+   children take, heads included.
 
    Where checked, a chunk is closed at each mark, so that what is rewound is always whole chunks;
    those fault (quarantine.c). A chunk's head and its pages are apart there, since the head must
@@ -63,35 +63,40 @@ enum tpi_arena_kind { TPI_ARENA_PLAIN, TPI_ARENA_CHILD, TPI_ARENA_SCRATCH, TPI_A
 struct tpi_scratch_use; /* scratch.c */
 
 struct tp_arena {
+    /* What a reset of one chunk looks at is in two cache lines. */
     struct tp_detail_arena_window window; /* first: what the inlined calls see */
-    struct tp_detail_arena_window hidden; /* used instead where each allocation is to be a call */
-    struct tp_detail_arena_window *cursor; /* one of these two */
     struct tp_detail_arena_chunk *top;
-    struct tpi_arena_cleanup *cleanups; /* newest first */
-    uint64_t serial;
-    struct tpi_scratch_use *use; /* of a scratch arena: the newest tp_scratch_begin */
-    bool busy;                   /* its cleanups run */
-    bool tracked;                /* a tool looks on: hide and show, redzones */
-    uint8_t kind;                /* enum tpi_arena_kind */
-    uint32_t flags;
-    char *saved; /* the window's place at the newest mark: nothing below may be bumped again */
-
     struct tp_detail_arena_chunk *spare; /* A3; NULL: none */
-    size_t wanted;                       /* bytes of the next chunk, at least; A3 */
-    size_t in_use;                       /* bytes of the stack's chunks, heads not included */
-    size_t held;                         /* bytes of stack and spare, heads included */
-    size_t first, retain;
-    uint64_t peak, chunks, taken;
-    uint64_t deferred; /* calls that wait */
+    struct tpi_arena_cleanup *cleanups;  /* newest first */
+    struct tpi_scratch_use *use;         /* of a scratch arena: the newest tp_scratch_begin */
+    uint64_t busy;                       /* its cleanups run: since when; 0: they do not */
+    uint64_t serial;                     /* A4 */
 
+    struct tp_detail_arena_window *cursor; /* &window, or where each allocation is a call &hidden */
+    struct tp_detail_arena_window hidden;
+    char *saved;   /* the window's place at the newest mark: nothing below may be bumped again */
+    size_t in_use; /* bytes of the stack's chunks, heads not included */
+    uint64_t peak;
+    size_t retain;
+    bool tracked; /* a tool looks on: hide and show, redzones */
+    bool idle;    /* a pooled one that was put */
+    uint8_t kind; /* enum tpi_arena_kind */
+
+    uint32_t flags;
+    size_t first;
+    size_t held; /* bytes of stack and spare, heads included */
+    uint64_t chunks, taken;
+    uint64_t deferred; /* calls that wait */
     struct tp_arena *parent;
     struct tp_arena *budget; /* the nearest arena with a limit, from here upwards; NULL: none */
     size_t limit, charged;   /* A5; 0, 0: none */
     struct tpi_arena_cleanup node; /* in the parent's list */
     const char *name;
-    const void *pool; /* of a pooled one */
+    const void *pool;                    /* of a pooled one */
     struct tp_detail_arena_chunk bottom; /* A1 */
 };
+
+_Static_assert(offsetof(struct tp_arena, flags) <= 2 * TPI_CACHE_LINE, "two lines");
 
 static inline size_t tpi_arena_round(size_t size)
 {

@@ -30,7 +30,8 @@ static size_t total(const chunk_t *chunk)
     return chunk->bytes + TPI_ARENA_HEAD;
 }
 
-/* `bytes` in all. Where a tool looks on, a redzone more that nobody is charged for. NULL: ENOMEM. */
+/* `bytes` in all. Where a tool looks on, a redzone more that nobody is charged for. NULL: ENOMEM.
+ */
 static chunk_t *chunk_new(struct tp_arena *arena, size_t bytes)
 {
     size_t extra = arena->tracked ? TPI_ARENA_REDZONE : 0;
@@ -59,6 +60,8 @@ static void chunk_give(struct tp_arena *arena, chunk_t *chunk)
 {
     uncharge(arena, total(chunk));
     arena->chunks--;
+    if (arena->tracked)
+        tpi_track_hide(chunk->start, chunk->bytes);
     if (tpi_checked)
         tpi_quarantine(chunk);
     else
@@ -116,16 +119,16 @@ static size_t wanted(const struct tp_arena *arena, size_t need)
     size_t growth = tpi_min(arena->in_use, (size_t)TPI_ARENA_GROWTH_MAX);
     size_t usual = tpi_max(arena->first, growth);
     bool own = need - TPI_ARENA_HEAD > usual / TPI_ARENA_OWN_SHARE;
-    if (arena->wanted == 0 && own && arena->top->window != &arena->bottom)
-        return need;
-    return tpi_max(need, tpi_max(usual, arena->wanted));
+    return own && arena->top->window != &arena->bottom ? need : tpi_max(need, usual);
 }
 
-/* Rounded to what the heap gives anyway, but not beyond the limits. */
+/* Rounded to what the heap gives anyway, but not beyond the limits, nor beyond what may be kept. */
 static size_t fitted(const struct tp_arena *arena, size_t bytes, size_t bytes_max)
 {
     size_t extra = arena->tracked ? TPI_ARENA_REDZONE : 0;
     size_t good = tpi_checked ? bytes : tp_heap_good_size(bytes + extra) - extra;
+    if (bytes <= arena->retain)
+        bytes_max = tpi_min(bytes_max, arena->retain);
     size_t fits = tpi_min(tpi_max(good, bytes), bytes_max);
     return fits & ~(size_t)(TPI_ARENA_UNIT - 1);
 }
@@ -148,8 +151,6 @@ static chunk_t *chunk_get(struct tp_arena *arena, size_t need)
         chunk = chunk_new(arena, need);
     if (chunk == NULL)
         errno = ENOMEM;
-    else
-        arena->wanted = 0;
     return chunk;
 }
 
@@ -178,35 +179,56 @@ char *tpi_arena_push(struct tp_arena *arena, size_t bytes, size_t align)
 
 /* --- rewinding --- */
 
-/* Pops to `to`; what was popped becomes the spare, or the wish for one of the sum. */
-static void pop(struct tp_arena *arena, const chunk_t *to)
+/* Pops to `to`. The largest that may be kept, of what was popped and the spare, is the spare; how
+   many bytes might be, in one chunk. */
+static size_t pop(struct tp_arena *arena, const chunk_t *to)
 {
     chunk_t *best = arena->spare;
-    size_t sum = best == NULL ? 0 : total(best);
-    arena->spare = NULL;
+    size_t sum = best == NULL ? 0 : total(best), retain = tpi_checked ? 0 : arena->retain;
     while (arena->top != to) {
         chunk_t *chunk = arena->top, *worse = chunk;
         arena->top = chunk->below;
         arena->in_use -= chunk->bytes;
         sum += total(chunk);
-        if (best == NULL || chunk->bytes > best->bytes) {
+        if (total(chunk) <= retain && (best == NULL || chunk->bytes > best->bytes)) {
             worse = best;
             best = chunk;
         }
         if (worse != NULL)
             chunk_give(arena, worse);
     }
-    if (best == NULL)
-        return;
-    size_t most = tpi_min(sum, arena->retain);
-    if (!tpi_checked && total(best) >= most && total(best) <= arena->retain) {
-        arena->spare = best;
-        if (arena->tracked)
-            tpi_track_hide(best->start, best->bytes);
-    } else {
-        chunk_give(arena, best);
-        arena->wanted = tpi_checked ? 0 : most;
-    }
+    arena->spare = best;
+    if (best != NULL && arena->tracked)
+        tpi_track_hide(best->start, best->bytes);
+    return tpi_min(sum, retain);
+}
+
+/* One spare of that size for the one that there is; none, for want of memory. Given back first: its
+   pages, and those of the others that went, are what the heap gives next. */
+static void spare_enlarge(struct tp_arena *arena, size_t bytes)
+{
+    int saved = errno;
+    chunk_give(arena, arena->spare);
+    arena->spare = NULL;
+    arena->spare = chunk_new(arena, fitted(arena, bytes, bytes));
+    errno = saved;
+}
+
+static inline void settle(struct tp_arena *arena, chunk_t *top, char *next)
+{
+    cursor_set(arena, next);
+    top->rewound_next = next;
+    top->rewound = arena->serial;
+}
+
+static __attribute__((noinline)) void unwind_far(struct tp_arena *arena, chunk_t *to, char *next)
+{
+    size_t most = pop(arena, to);
+    if (arena->tracked)
+        tpi_track_hide(next, (size_t)(tpi_chunk_end(to->window) - next));
+    settle(arena, to, next);
+    if (arena->spare != NULL && total(arena->spare) < most)
+        spare_enlarge(arena, most);
 }
 
 void tpi_arena_unwind(struct tp_arena *arena, chunk_t *to, char *next)
@@ -218,19 +240,18 @@ void tpi_arena_unwind(struct tp_arena *arena, chunk_t *to, char *next)
         to = arena->top; /* the only chunk stays where it is */
         next = to->start;
     }
-    if (arena->top != to)
-        pop(arena, to);
-    if (arena->tracked)
-        tpi_track_hide(next, (size_t)(tpi_chunk_end(to->window) - next));
-    cursor_set(arena, next);
-    to->rewound_next = next;
-    to->rewound = arena->serial;
+    if (tpi_likely(arena->top == to && !arena->tracked))
+        settle(arena, to, next);
+    else
+        unwind_far(arena, to, next);
 }
 
 void tpi_arena_release(struct tp_arena *arena)
 {
     arena->retain = 0;
-    pop(arena, &arena->bottom);
+    (void)pop(arena, &arena->bottom);
+    if (arena->spare != NULL)
+        chunk_give(arena, arena->spare);
 }
 
 void tpi_arena_close(struct tp_arena *arena)

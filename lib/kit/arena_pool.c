@@ -25,8 +25,10 @@ static void *pooled_make(void *context)
 
 static void pooled_reset(void *object, void *context)
 {
+    struct tp_arena *arena = object;
     (void)context;
-    tp_arena_reset(object);
+    tp_arena_reset(arena);
+    arena->idle = true;
 }
 
 static void pooled_destruct(void *object, void *context)
@@ -75,7 +77,10 @@ void tp_arena_pool_destroy(tp_arena_pool *arenas)
 
 tp_arena *tp_arena_pool_get(tp_arena_pool *arenas)
 {
-    return tp_pool_get(pool_of(arenas));
+    struct tp_arena *arena = tp_pool_get(pool_of(arenas));
+    if (arena != NULL)
+        arena->idle = false;
+    return arena;
 }
 
 void tp_arena_pool_put(tp_arena_pool *arenas, tp_arena *arena)
@@ -87,5 +92,7 @@ void tp_arena_pool_put(tp_arena_pool *arenas, tp_arena *arena)
     tpi_check(arena->kind == TPI_ARENA_POOLED && arena->pool == pool,
               "tp_arena_pool_put: arena '%s' at %p is not of pool '%s'", tpi_arena_name(arena),
               (void *)arena, tpi_pool_name(pool));
+    tpi_check(!arena->idle, "tp_arena_pool_put: arena '%s' at %p was put before",
+              tpi_arena_name(arena), (void *)arena);
     tp_pool_put(pool, arena);
 }

@@ -8,7 +8,7 @@
 
 enum { PLACES = 256, BYTES_MAX = 16 << 20 };
 
-static uint64_t ring[PLACES]; /* atomic; chunks, or 0 */
+static uint64_t ring[PLACES];   /* atomic; chunks, or 0 */
 static uint64_t newest, oldest; /* atomic; places used, and places emptied for want of bytes */
 static uint64_t ring_bytes;     /* atomic */
 

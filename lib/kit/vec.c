@@ -14,8 +14,8 @@
 
 enum {
     FIRST_BYTES = 64, /* of the first storage, at least */
-    /* Up to so many elements or bytes, whichever is more, storage doubles; above, growth goes gently
-       towards a quarter. Go knows the elements alone: docs/design/vectors.md. */
+    /* Up to so many elements or bytes, whichever is more, storage doubles; above, growth goes
+       gently towards a quarter. Go knows the elements alone: docs/design/vectors.md. */
     DOUBLED = 256,
     DOUBLED_BYTES = 4096
 };
@@ -53,14 +53,23 @@ static inline void copy(void *to, const struct vector *from)
 
 /* --- the heap --- */
 
-/* Runs of pages grow and shrink in place, or move without being copied; slots are moved between. */
-static inline room heap_resize(const struct vector *old, size_t cap)
+/* tp_heap_good_size; without the call where slots have no guard. */
+static inline size_t good_size(size_t bytes)
+{
+    if (tpi_checked || bytes > TP_HEAP_SMALL_MAX)
+        return tp_heap_good_size(bytes);
+    return tp_detail_class_bytes(tp_detail_class_of_size(bytes));
+}
+
+/* Runs of pages grow and shrink in place, or move without being copied; slots are moved between.
+   Inlined, and the others not: what a growing vector calls is then one short function. */
+TP_ALWAYS_INLINE room heap_resize(const struct vector *old, size_t cap)
 {
     size_t bytes;
     if (!bytes_for(cap, old->of, &bytes))
         return (room){NULL, 0};
-    size_t good = tp_heap_good_size(bytes);
-    if (cap <= old->cap && good == tp_heap_good_size(old->cap * old->of.size))
+    size_t good = good_size(bytes);
+    if (cap <= old->cap && good == good_size(old->cap * old->of.size))
         return (room){old->data, old->cap};
     void *to;
     if (good > TP_HEAP_SMALL_MAX && old->of.align <= TPI_PAGE_BYTES) {
@@ -79,7 +88,8 @@ static inline room heap_resize(const struct vector *old, size_t cap)
 
 /* --- arenas --- */
 
-static room arena_resize(tp_arena *arena, const struct vector *old, size_t cap)
+__attribute__((noinline)) static room arena_resize(tp_arena *arena, const struct vector *old,
+                                                   size_t cap)
 {
     size_t bytes;
     void *to;
@@ -112,7 +122,8 @@ static bool pool_serves(const tp_pool *pool, shape of)
 }
 
 /* An object where `need` elements fit one, or `cap` of them from the heap. */
-static room pool_resize(tp_pool *pool, const struct vector *old, size_t need, size_t cap)
+__attribute__((noinline)) static room pool_resize(tp_pool *pool, const struct vector *old,
+                                                  size_t need, size_t cap)
 {
     if (pool == NULL)
         return refused(EINVAL);
@@ -155,13 +166,15 @@ static inline room resize(const struct vector *old, uintptr_t home, size_t need,
 }
 
 /* Go's rule for a slice that is appended to, but that small elements double for longer. */
-static size_t grown(size_t cap, size_t need, shape of)
+static inline size_t grown(size_t cap, size_t need, shape of)
 {
-    size_t doubled = tpi_max((size_t)DOUBLED, DOUBLED_BYTES / of.size);
     if (cap == 0)
         return tpi_max(need, (FIRST_BYTES + of.size - 1) / of.size);
     if (need > 2 * cap)
         return need;
+    if (cap < DOUBLED)
+        return 2 * cap;
+    size_t doubled = tpi_max((size_t)DOUBLED, DOUBLED_BYTES / of.size);
     if (cap < doubled)
         return 2 * cap;
     while (cap < need)

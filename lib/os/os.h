@@ -30,8 +30,8 @@ bool tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 
 /* Detached, with all signals blocked. One at a time: nobody calls it again before run began. */
 bool tpi_os_thread_start(void (*run)(void *argument), void *argument);
-/* at_exit runs in each thread that called tpi_os_thread_mark, when it ends: one for each hook, in no
-   order that may be relied on. False: the process has no key left. */
+/* at_exit runs in each thread that called tpi_os_thread_mark, when it ends: one for each hook, in
+   no order that may be relied on. False: the process has no key left. */
 enum tpi_exit_hook { TPI_EXIT_CACHES, TPI_EXIT_SCRATCH, TPI_EXIT_HOOKS };
 bool tpi_os_thread_exit_hook(enum tpi_exit_hook hook, void (*at_exit)(void *mark));
 bool tpi_os_thread_mark(enum tpi_exit_hook hook, void *mark); /* not NULL; false: ENOMEM */

@@ -124,7 +124,7 @@ static void every_alignment(void **state)
     tp_arena_destroy(arena);
 }
 
-static void other_alignments_are_refused(void **state)
+static void what_is_invalid_is_refused(void **state)
 {
     (void)state;
     tp_arena *arena = arena_new(NULL);
@@ -134,6 +134,9 @@ static void other_alignments_are_refused(void **state)
         assert_null(tp_arena_alloc_aligned(arena, 1, wrong[i]));
         assert_int_equal(errno, EINVAL);
     }
+    errno = 0;
+    assert_int_equal(tp_arena_defer(arena, NULL, arena), -1);
+    assert_int_equal(errno, EINVAL);
     assert_int_equal(arena_stats(arena).used, 0);
     tp_arena_destroy(arena);
 }
@@ -416,7 +419,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_chunk_of_its_own_leaves_the_rest_in_use),
         cmocka_unit_test(sizes_that_cannot_be_change_nothing),
         cmocka_unit_test(every_alignment),
-        cmocka_unit_test(other_alignments_are_refused),
+        cmocka_unit_test(what_is_invalid_is_refused),
         cmocka_unit_test(zeroes_are_zeroes),
         cmocka_unit_test(the_last_one_is_resized_in_place),
         cmocka_unit_test(another_one_moves_and_the_old_stays),

@@ -237,8 +237,8 @@ static int write_behind_what_shrank(void)
 {
     tp_arena *arena = tp_arena_create(NULL);
     char *memory = arena_take(arena, 3000);
-    volatile char *after = tp_arena_resize(arena, memory, 3000, 100);
     volatile size_t end = 100;
+    volatile char *after = tp_arena_resize(arena, memory, 3000, end);
     after[99] = 1;
     fprintf(stderr, "still here\n");
     after[end] = 1;
@@ -255,6 +255,25 @@ static int write_behind_a_chunk(void)
     fprintf(stderr, "still here\n");
     memory[end] = 1;
     return 0;
+}
+
+/* Among slots of its size that others have. */
+static int write_behind_a_small_chunk(void)
+{
+    enum { MANY = 100 };
+    tp_arena *arenas[MANY];
+    volatile char *memory = NULL;
+    arenas[0] = tp_arena_create(NULL);
+    arena_take(arenas[0], 1);
+    volatile size_t end = arena_stats(arenas[0]).held - ARENA_HEAD;
+    for (int i = 0; i < MANY; i++) {
+        arenas[i] = tp_arena_create(NULL);
+        char *here = arena_take(arenas[i], end);
+        memory = i == MANY / 2 ? here : memory;
+    }
+    fprintf(stderr, "still here\n");
+    memory[end] = 1;
+    return arenas[0] == NULL;
 }
 
 static const struct support_scenario scenarios[] = {
@@ -279,6 +298,7 @@ static const struct support_scenario scenarios[] = {
     {"write_behind_the_end_of_sixteen", write_behind_the_end_of_sixteen},
     {"write_behind_what_shrank", write_behind_what_shrank},
     {"write_behind_a_chunk", write_behind_a_chunk},
+    {"write_behind_a_small_chunk", write_behind_a_small_chunk},
     {NULL, NULL},
 };
 
@@ -293,7 +313,7 @@ static void cleanups_that_turn_on_their_arena(void **state)
 {
     (void)state;
     for (int i = 6; i < 11; i++)
-        support_aborts(scenarios[i].name, NULL, "one of its own cleanups", "'the name'");
+        support_aborts(scenarios[i].name, NULL, "called from a cleanup of", "'the name'");
 }
 
 /* It dies where it touches the memory, of a fault. */

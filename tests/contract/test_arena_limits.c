@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What arenas hold: limits, their children's too, what is kept, what is taken from the heap in the
    steady state, and the figures that say so. */
+#define TP_ARENA_AHEAD 1024 /* it changes nothing but time */
 #include "arena_help.h"
 
 static size_t until_refused(tp_arena *arena, size_t size)
@@ -188,6 +189,11 @@ static void no_more_is_kept_than_asked_for(void **state)
             fill(arena, round * 100000, round);
             tp_arena_rewind(arena, mark);
             assert_true(arena_stats(arena).held - held <= retain || retain > SIZE_MAX / 2);
+            for (int again = 0; again < 3; again++) {
+                tp_arena_reset(arena);
+                assert_true(arena_stats(arena).held <= retain);
+                arena_take(arena, 10);
+            }
         }
         tp_arena_destroy(arena);
     }
@@ -267,20 +273,37 @@ static void the_steady_state_takes_nothing(void **state)
         by_reset, by_mark_of_the_empty_arena, by_mark_within, by_nested_marks, by_large_ones};
     if (support_poisons())
         skip();
-    for (size_t i = 0; i < SUPPORT_COUNT(records); i++) {
-        for (size_t bytes = 100; bytes < 600000; bytes *= 2) {
-            tp_arena *arena = arena_new(&(tp_arena_options){.retain = 2 << 20});
+    for (size_t i = 0; i < 2 * SUPPORT_COUNT(records); i++) {
+        void (*const record)(tp_arena *, size_t) = records[i / 2];
+        for (size_t bytes = 100; bytes < 500000; bytes *= 2) {
+            tp_arena *arena = arena_new(&(tp_arena_options){.retain = i % 2 != 0 ? 0 : 1999999});
             for (int warm = 0; warm < 12; warm++)
-                records[i](arena, bytes);
+                record(arena, bytes);
             uint64_t before = heap_allocations();
-            for (int record = 0; record < 20; record++)
-                records[i](arena, bytes);
+            for (int more = 0; more < 20; more++)
+                record(arena, bytes);
             if (heap_allocations() != before)
-                fail_msg("pattern %zu with %zu bytes: %llu heap allocations in 20 records", i,
+                fail_msg("pattern %zu with %zu bytes: %llu heap allocations in 20 records", i / 2,
                          bytes, (unsigned long long)(heap_allocations() - before));
             tp_arena_destroy(arena);
         }
     }
+}
+
+/* What may be kept is no multiple of a page, and just enough. */
+static void a_chunk_is_not_rounded_beyond_what_may_be_kept(void **state)
+{
+    (void)state;
+    if (support_poisons())
+        skip();
+    tp_arena *arena = arena_new(&(tp_arena_options){.retain = 1000003});
+    for (int i = 0; i < 10; i++)
+        by_reset(arena, 700000);
+    uint64_t before = heap_allocations();
+    by_reset(arena, 700000);
+    assert_int_equal(heap_allocations(), before);
+    assert_in_range(arena_stats(arena).held, 700000, 1000003);
+    tp_arena_destroy(arena);
 }
 
 /* --- figures --- */
@@ -348,6 +371,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_more_is_kept_than_asked_for),
         cmocka_unit_test(an_empty_chunk_stays),
         cmocka_unit_test(the_steady_state_takes_nothing),
+        cmocka_unit_test(a_chunk_is_not_rounded_beyond_what_may_be_kept),
         cmocka_unit_test(figures_are_right),
         cmocka_unit_test(chunks_grow),
     };

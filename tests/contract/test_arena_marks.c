@@ -184,8 +184,7 @@ static void a_cleanup_may_allocate_and_defer(void **state)
     for (int round = 0; round < 3; round++) {
         cleanups_left = 5;
         defer_note(arena, "z");
-        assert_int_equal(
-            tp_arena_defer(arena, allocate_and_defer, tp_arena_strdup(arena, "x")), 0);
+        assert_int_equal(tp_arena_defer(arena, allocate_and_defer, tp_arena_strdup(arena, "x")), 0);
         if (round < 2)
             tp_arena_rewind(arena, mark);
         else
@@ -198,6 +197,43 @@ static void a_cleanup_may_allocate_and_defer(void **state)
     assert_int_equal(tp_arena_defer(arena, allocate_and_defer, tp_arena_strdup(arena, "y")), 0);
     tp_arena_destroy(arena);
     noted("yyy");
+}
+
+/* It may use the arena as any function does: with marks of its own, and scratch. */
+static void mark_and_rewind(void *arg)
+{
+    note(arg);
+    tp_arena_mark mark = tp_arena_save(used_by_cleanups);
+    memset(arena_take(used_by_cleanups, 10000), 7, 10000);
+    defer_note(used_by_cleanups, "m");
+    tp_arena_rewind(used_by_cleanups, mark);
+    tp_arena *scratch = tp_scratch_begin(NULL), *other = tp_scratch_begin(scratch);
+    defer_note(scratch, "s");
+    defer_note(other, "t");
+    tp_scratch_end(other);
+    tp_scratch_end(scratch);
+}
+
+static void a_cleanup_may_rewind_to_marks_of_its_own(void **state)
+{
+    (void)state;
+    tp_arena *arena = arena_new(NULL);
+    used_by_cleanups = arena;
+    assert_int_equal(tp_arena_defer(arena, mark_and_rewind, tp_arena_strdup(arena, "1")), 0);
+    defer_note(arena, "2");
+    tp_arena_reset(arena);
+    noted("21mts");
+    for (int i = 0; i < 2; i++) {
+        used_by_cleanups = tp_scratch_begin(i == 0 ? NULL : used_by_cleanups);
+        assert_int_equal(tp_arena_defer(used_by_cleanups, mark_and_rewind, "3"), 0);
+    }
+    tp_scratch_end(used_by_cleanups);
+    noted("3mts");
+    used_by_cleanups = tp_scratch_begin(NULL);
+    tp_scratch_end(used_by_cleanups);
+    tp_scratch_end(used_by_cleanups);
+    noted("3mts");
+    tp_arena_destroy(arena);
 }
 
 static void count_down(void *arg)
@@ -349,6 +385,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(memory_is_used_again),
         cmocka_unit_test(cleanups_run_last_first_and_once),
         cmocka_unit_test(a_cleanup_may_allocate_and_defer),
+        cmocka_unit_test(a_cleanup_may_rewind_to_marks_of_its_own),
         cmocka_unit_test(a_hundred_thousand_cleanups),
         cmocka_unit_test(children_are_among_the_cleanups),
         cmocka_unit_test(a_child_may_end_early),

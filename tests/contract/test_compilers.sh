@@ -116,7 +116,7 @@ for pair in gcc:c clang:c g++:c++ clang++:c++; do
         vectors "$compiler" "$language" "$standard"
     done
     for use in push_on_view append_to_view reserve_view free_view push_on_constant push_word \
-        append_words; do
+        append_words reserve_giants; do
         refused "$compiler" "$language" $use
     done
     [ "$language" = c ] || refused "$compiler" "$language" push_owner

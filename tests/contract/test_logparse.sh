@@ -165,13 +165,18 @@ run 0 "$work/log"
 mv "$work/out" "$work/one"
 run 0 "$work"/piece.*
 same_files "pieces" "$work/one" "$work/out"
-run 0 - <"$work/log"
+run 0 - - <"$work/log"
 same_files "standard input" "$work/one" "$work/out"
 {
     read -r _
     run 0
 } <"$work/log"
 same "standard input that was read from" "19999 lines = 19999 parsed + 0 bad" "$(sum)"
+{
+    dd bs=3 count=1 of=/dev/null 2>/dev/null
+    run 0
+} <"$work/log"
+same "a line that was read from" "20000 lines = 20000 parsed + 0 bad" "$(sum)"
 
 # --- formats ---
 

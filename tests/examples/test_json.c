@@ -151,6 +151,7 @@ static const struct {
     {"\"\\ud83c\\n\"", JSON_FAULT_SURROGATE, 1, 2},
     {"\"\\ud83c\\ud83c\"", JSON_FAULT_SURROGATE, 1, 2},
     {"\"\\ud83c\\u0041\"", JSON_FAULT_SURROGATE, 1, 2},
+    {"\"\\ud83c\\ue000\"", JSON_FAULT_SURROGATE, 1, 2},
     {"\"a\\udf0a\"", JSON_FAULT_SURROGATE, 1, 3},
     {"[-a]", JSON_FAULT_DIGIT, 1, 3},
     {"[1.]", JSON_FAULT_DIGIT, 1, 4},

@@ -3,11 +3,17 @@
    rounding is hardest. The seed is printed; TP_TEST_SEED gives it, TP_TEST_NUMBERS how many. */
 #include "json_fixture.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <time.h>
 #include "json/internal.h"
+
+/* How many random numbers: a few seconds' worth. */
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+#define NUMBERS 2000000
+#else
+#define NUMBERS 10000000
+#endif
 
 static uint64_t seed;
 
@@ -256,7 +262,7 @@ static void test_random(void **state)
     static void (*const makers[])(char *text) = {random_decimal, random_double, random_middle,
                                                  random_tie, random_scaled};
     const char *count = getenv("TP_TEST_NUMBERS"), *given = getenv("TP_TEST_SEED");
-    uint64_t n = count != NULL ? strtoull(count, NULL, 10) : 10000000;
+    uint64_t n = count != NULL ? strtoull(count, NULL, 10) : NUMBERS;
     unsigned char text[256 + TP_BYTES_PADDING];
     struct fixture f;
     (void)state;

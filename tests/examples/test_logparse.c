@@ -101,6 +101,22 @@ static void test_users(void **state)
     assert_bad(LOG_COMMON, "h -  [01/Mar/2024:00:00:00 +0000] \"-\" 408 -", "no user");
 }
 
+/* A time is one, or it is none: each byte of it is looked at. */
+static void test_times(void **state)
+{
+    static const char no_time[] = "no time like [01/Mar/2024:00:00:00 +0000]";
+    char text[] = "h - ann [01/Mar/2024:00:00:00 +0000] \"-\" 408 -";
+    (void)state;
+    parse(LOG_COMMON, text);
+    for (char *at = strchr(text, '['), *last = strchr(text, ']'); at <= last; at++) {
+        char byte = *at;
+        *at = byte >= '0' && byte <= '9' ? 'x' : '0';
+        assert_bad(LOG_COMMON, text, no_time);
+        *at = byte;
+    }
+    assert_bad(LOG_COMMON, "h - ann[01/Mar/2024:00:00:00 +0000] \"-\" 408 -", no_time);
+}
+
 static void test_requests(void **state)
 {
     (void)state;
@@ -378,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_fields_are_borrowed),
         cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_users),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_bad_access),
         cmocka_unit_test(test_apache_error),

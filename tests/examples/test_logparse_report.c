@@ -11,15 +11,15 @@
 
 static void add_numbers(struct log_counts *counts, unsigned from, unsigned to)
 {
-    char key[16];
+    char key[40];
     for (unsigned i = from; i < to; i++) {
-        snprintf(key, sizeof(key), "%u", i);
+        snprintf(key, sizeof(key), "%0*u", (int)(i % 30), i);
         assert_true(log_counts_add(counts, tp_view_from_str(key), i));
     }
 }
 
 /* The sum of keys' numbers shows that each is there once; lines and bytes are those of `times`
-   additions. */
+   additions. Of 64 bits, no two hashes of so few keys are the same. */
 static void assert_numbers(struct log_counts *counts, unsigned n, uint64_t times)
 {
     log_count_vec list = {0};
@@ -32,6 +32,7 @@ static void assert_numbers(struct log_counts *counts, unsigned n, uint64_t times
         for (size_t at = 0; at < list.data[i]->key.len; at++)
             number = number * 10 + (uint64_t)(list.data[i]->key.data[at] - '0');
         assert_true(number < n);
+        assert_null(list.data[i]->next);
         assert_int_equal(list.data[i]->lines, times);
         assert_int_equal(list.data[i]->bytes, times * number);
         sum += number;

@@ -49,6 +49,24 @@ static void reserved_space_is_aligned_and_usable_once_committed(void **state)
     }
 }
 
+static void hidden_memory_faults_and_keeps_its_contents(void **state)
+{
+    char said[256];
+    int status;
+    (void)state;
+    char *at = tpi_os_map(3 * PAGES);
+    assert_non_null(at);
+    memset(at, 0x55, 3 * PAGES);
+    assert_true(tpi_os_hide(at + PAGES, PAGES));
+    help_run_dying(touch, at + PAGES, said, sizeof said, &status);
+    assert_true(WIFSIGNALED(status));
+    at[PAGES - 1] = at[2 * PAGES] = 1;
+    assert_true(tpi_os_commit(at + PAGES, PAGES));
+    for (size_t i = PAGES; i < 2 * PAGES; i++)
+        assert_int_equal(at[i], 0x55);
+    tpi_os_unmap(at, 3 * PAGES);
+}
+
 static void released_memory_reads_as_zero(void **state)
 {
     (void)state;
@@ -175,10 +193,17 @@ static void at_exit(void *mark)
     tpi_count(&ended, *(uint64_t *)mark);
 }
 
+static void at_exit_of_the_other(void *mark)
+{
+    tpi_count(&ended, *(uint64_t *)mark * 1000);
+}
+
 static void *live_marked(void *mark)
 {
     if (mark != NULL)
         tpi_os_thread_mark(TPI_EXIT_CACHES, mark);
+    if (mark != NULL && *(uint64_t *)mark == 10)
+        tpi_os_thread_mark(TPI_EXIT_SCRATCH, mark);
     return NULL;
 }
 
@@ -188,11 +213,12 @@ static void marked_threads_are_told_of(void **state)
     pthread_t threads[4];
     (void)state;
     assert_true(tpi_os_thread_exit_hook(TPI_EXIT_CACHES, at_exit));
+    assert_true(tpi_os_thread_exit_hook(TPI_EXIT_SCRATCH, at_exit_of_the_other));
     for (int i = 0; i < 4; i++)
         pthread_create(&threads[i], NULL, live_marked, i < 3 ? &marks[i] : NULL);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    assert_int_equal(ended, 111);
+    assert_int_equal(ended, 10111);
 }
 
 static char fork_order[8];
@@ -342,6 +368,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reserved_space_is_aligned_and_usable_once_committed),
+        cmocka_unit_test(hidden_memory_faults_and_keeps_its_contents),
         cmocka_unit_test(released_memory_reads_as_zero),
         cmocka_unit_test(moved_pages_keep_their_contents),
         cmocka_unit_test(what_is_too_much_is_refused),

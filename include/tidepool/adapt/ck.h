@@ -16,8 +16,8 @@
    - TP_ADAPT_CK_HEAP_DEFER: a function of yours frees the old when its readers are through;
    - TP_ADAPT_CK_ARENA: the old stays in the arena, as long as that does.
 
-   Calls of ck fail where theirs for memory do (NULL, errno ENOMEM). Compile and link with ck's flags
-   (pkg-config ck); libtidepool itself knows nothing of it. In C++, ck's own headers need an
+   Calls of ck fail where theirs for memory do (NULL, errno ENOMEM). Compile and link with ck's
+   flags (pkg-config ck); libtidepool itself knows nothing of it. In C++, ck's own headers need an
    extern "C" around them. */
 #ifndef TIDEPOOL_ADAPT_CK_H
 #define TIDEPOOL_ADAPT_CK_H
@@ -65,8 +65,8 @@ __attribute__((cold, noreturn)) static inline void tp_detail_ck_refuse(void *mem
 
 /* Defines, for this file, `static struct ck_malloc NAME` over the heap that hands what readers may
    still be in to defer(void *memory, size_t bytes): it, or what it arranges, calls
-   tp_heap_free(memory) when no reader can be left (ck_epoch_call does that, or a list that is freed
-   when all threads have been idle once). No semicolon follows. */
+   tp_heap_free(memory) when no reader can be left, as ck_epoch_call and ck_epoch_barrier can tell
+   (not ck_epoch_poll, which is too early in ck 0.7.1). No semicolon follows. */
 #define TP_ADAPT_CK_HEAP_DEFER(NAME, DEFER)                                                        \
     static inline void *NAME##_realloc(void *memory, size_t old_bytes, size_t bytes, bool defer)   \
     {                                                                                              \

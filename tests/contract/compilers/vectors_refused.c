@@ -11,6 +11,12 @@ extern owner_vec owners;
 #define push_owner() tp_vec_reserve(&owners, 10)
 #endif
 
+struct giant {
+    char bytes[(size_t)4 << 30];
+};
+
+TP_VEC_DEFINE(giant_vec, struct giant)
+extern giant_vec giants;
 TP_VEC_DEFINE(ints, int)
 
 int use(ints *v);
@@ -27,6 +33,7 @@ int use(ints *v)
 #define reserve_view() tp_vec_reserve(&part, 1)
 #define free_view() tp_vec_free(&part)
 #define push_on_constant() tp_vec_push(constant, 1)
+#define reserve_giants() tp_vec_reserve(&giants, 1)
 #define push_word() tp_vec_push(v, word)
 #define append_words() tp_vec_append(v, word, 1)
     (void)USE();
