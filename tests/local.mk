@@ -83,7 +83,8 @@ example_tests = \
 	tests/examples/test_json_tree \
 	tests/examples/test_logger \
 	tests/examples/test_logger_format \
-	tests/fuzz/test_corpus \
+	tests/fuzz/test_corpus_json \
+	tests/fuzz/test_corpus_logparse \
 	tests/examples/test_logparse \
 	tests/examples/test_logparse_files \
 	tests/examples/test_logparse_loghub \
@@ -127,11 +128,17 @@ tests_examples_test_json_tree_LDADD = $(JSON_TEST_LIBS)
 tests_examples_test_json_tree_SOURCES = \
 	tests/examples/json_fixture.h \
 	tests/examples/test_json_tree.c
-tests_fuzz_test_corpus_CPPFLAGS = $(JSON_TEST_CPPFLAGS) \
-	-DTP_TEST_CORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus"'
-tests_fuzz_test_corpus_LDADD = $(JSON_TEST_LIBS)
-tests_fuzz_test_corpus_SOURCES = \
+tests_fuzz_test_corpus_json_CPPFLAGS = $(JSON_TEST_CPPFLAGS) -DTP_TEST_CORPUS_FILES=250 \
+	-DTP_TEST_CORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/json"'
+tests_fuzz_test_corpus_json_LDADD = $(JSON_TEST_LIBS)
+tests_fuzz_test_corpus_json_SOURCES = \
 	tests/fuzz/fuzz_json.c \
+	tests/fuzz/test_corpus.c
+tests_fuzz_test_corpus_logparse_CPPFLAGS = $(EXAMPLE_TEST_CPPFLAGS) -DTP_TEST_CORPUS_FILES=10 \
+	-DTP_TEST_CORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/logparse"'
+tests_fuzz_test_corpus_logparse_LDADD = $(LOGPARSE_TEST_LIBS)
+tests_fuzz_test_corpus_logparse_SOURCES = \
+	tests/fuzz/fuzz_logparse.c \
 	tests/fuzz/test_corpus.c
 
 LOGPARSE_TEST_LIBS = examples/logparse/liblogparse.la lib/libtidepool.la $(CMOCKA_LIBS) $(CK_LIBS)
@@ -355,7 +362,9 @@ check-long: all
 
 # libFuzzer on what parses, for FUZZ_SECONDS; the script says so and stops where clang is missing.
 check-fuzz:
-	$(top_srcdir)/tests/fuzz/run $${FUZZ_SECONDS:-600}
+	for target in json logparse; do \
+	    $(top_srcdir)/tests/fuzz/run $$target $${FUZZ_SECONDS:-600} || exit; \
+	done
 
 # Promela models, explored to the end by spin; the script says so and stops where spin is missing.
 check-model:

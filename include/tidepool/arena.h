@@ -105,9 +105,9 @@ struct tp_detail_arena_window {
     char *end;
 };
 
-/* How far ahead of an allocation its cache line is fetched, in bytes; 0: it is not. Whoever includes
-   this header may define it before: on some processors 1024 makes megabytes between resets faster;
-   on the one that it was measured on (docs/design/arenas.md) nothing is gained. */
+/* How far ahead of an allocation its cache line is fetched, in bytes; 0: it is not. Whoever
+   includes this header may define it before: on some processors 1024 makes megabytes between resets
+   faster; on the one that it was measured on (docs/design/arenas.md) nothing is gained. */
 #ifndef TP_ARENA_AHEAD
 #define TP_ARENA_AHEAD 0
 #endif

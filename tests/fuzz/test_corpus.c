@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What fuzzing has found is tried again in each build, without a fuzzer: every file of the corpus
-   goes through fuzz_json.c, whole and cut short. */
+   goes through the target's function, whole and cut short. One program a target. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,10 +14,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void test_json(void **state)
+static void test_corpus(void **state)
 {
     static uint8_t bytes[FILE_BYTES_MAX];
-    DIR *directory = opendir(TP_TEST_CORPUS "/json");
+    DIR *directory = opendir(TP_TEST_CORPUS);
     struct dirent *entry;
     unsigned files = 0;
     (void)state;
@@ -28,7 +28,7 @@ static void test_json(void **state)
         size_t size;
         if (entry->d_name[0] == '.')
             continue;
-        snprintf(path, sizeof(path), TP_TEST_CORPUS "/json/%s", entry->d_name);
+        snprintf(path, sizeof(path), TP_TEST_CORPUS "/%s", entry->d_name);
         file = fopen(path, "rb");
         assert_non_null(file);
         size = fread(bytes, 1, sizeof(bytes), file);
@@ -41,11 +41,11 @@ static void test_json(void **state)
     }
     closedir(directory);
     printf("%u files\n", files);
-    assert_true(files >= 50);
+    assert_true(files >= TP_TEST_CORPUS_FILES);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_json)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
