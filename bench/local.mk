@@ -109,7 +109,7 @@ EXTRA_PROGRAMS += \
 	bench/bench_vec_garray \
 	bench/bench_vec_malloc
 
-bench_bench_instructions_SOURCES = bench/instructions.c
+bench_bench_instructions_SOURCES = bench/pool/instructions.c
 bench_bench_instructions_LDADD = bench/libpools.la lib/libtidepool.la
 
 bench_bench_arena_SOURCES = bench/arena/arena.c bench/arena/loop.h

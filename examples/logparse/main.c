@@ -77,9 +77,9 @@ static bool print_report(const struct log_report *report, const struct command *
         done = report->bad == 0 ||
                (tp_bytes_append_str(&out, "tp-logparse: ") && print_sum(&out, report));
     else if (command->json)
-        done = print_json(&out, report, command->top);
+        done = print_json(&out, report, command->log.top);
     else
-        done = print_tables(&out, report, command->top);
+        done = print_tables(&out, report, command->log.top);
     done = done && (out.len == 0 || fwrite(out.data, 1, out.len, to) == out.len);
     tp_bytes_free(&out);
     return done;

@@ -67,7 +67,7 @@ static bool parse_option(struct command *command, int option, const char *text)
         command->log.threads = (unsigned)number;
         return true;
     case 'n':
-        return parse_number("top", text, 1, SIZE_MAX, &command->top);
+        return parse_number("top", text, 1, SIZE_MAX, &command->log.top);
     case DISTINCT:
         return parse_number("distinct", text, 1, LOG_DISTINCT_MAX, &command->log.distinct);
     case BAD:
@@ -103,7 +103,7 @@ int command_parse(struct command *command, int argc, char **argv)
     static char standard_input[] = "-";
     static char *const standard_names[] = {standard_input};
     int option;
-    *command = (struct command){.log = {.format = LOG_FORMATS}, .top = 10};
+    *command = (struct command){.log = {.format = LOG_FORMATS, .top = 10}};
     command->log.threads = processors();
     while ((option = getopt_long(argc, argv, "f:j:n:", long_options, NULL)) != -1) {
         if (option == HELP || option == VERSION) {

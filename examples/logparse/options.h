@@ -7,7 +7,6 @@
 
 struct command {
     struct log_options log; /* without a listener */
-    size_t top;             /* keys that are shown of each table */
     bool bad, strict, fields, json, stats;
     char *const *names; /* of the input; "-": standard input */
     size_t names_n;

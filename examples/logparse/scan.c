@@ -16,7 +16,8 @@
 #include <sys/random.h>
 #include "input.h"
 
-#define DISTINCT 4096
+#define DISTINCT 16384
+#define TOP_FEW 256 /* more are sorted with all others */
 #define BLOCK_BYTES ((size_t)128 * 1024)
 #define LINE_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
@@ -289,7 +290,28 @@ static bool add_worker(struct log_report *report, struct worker *into, struct wo
     return true;
 }
 
-static bool list_tables(struct log_report *report, struct worker *worker)
+/* Puts the first `top` in order in front of all others. Few are wanted mostly, and few of the
+   others then get past the last of those. */
+static void put_in_front(log_count_vec *list, size_t top,
+                         int (*order)(const void *left, const void *right))
+{
+    if (top > TOP_FEW || top > list->len)
+        top = list->len;
+    if (top > 1)
+        qsort(list->data, top, sizeof(list->data[0]), order);
+    for (size_t i = top; i < list->len; i++) {
+        struct log_count *count = list->data[i];
+        size_t place = top - 1;
+        if (order(&count, &list->data[place]) > 0)
+            continue;
+        list->data[i] = list->data[place];
+        for (; place > 0 && order(&count, &list->data[place - 1]) < 0; place--)
+            list->data[place] = list->data[place - 1];
+        list->data[place] = count;
+    }
+}
+
+static bool list_tables(struct log_report *report, struct worker *worker, size_t top)
 {
     for (unsigned i = 0; i < LOG_TABLES; i++) {
         log_count_vec *list = &report->tables[i];
@@ -297,14 +319,12 @@ static bool list_tables(struct log_report *report, struct worker *worker)
         report->resizes += worker->tables[i].resizes;
         if (!log_counts_list(&worker->tables[i], list))
             return false;
-        if (list->len > 1)
-            qsort(list->data, list->len, sizeof(list->data[0]),
-                  i == LOG_BY_HOST ? by_bytes : by_lines);
+        put_in_front(list, top, i == LOG_BY_HOST ? by_bytes : by_lines);
     }
     return true;
 }
 
-static bool sum_up(struct log_report *report, struct seat *seats, unsigned n)
+static bool sum_up(struct log_report *report, struct seat *seats, unsigned n, size_t top)
 {
     struct worker *into = NULL;
     bool done = true;
@@ -315,7 +335,7 @@ static bool sum_up(struct log_report *report, struct seat *seats, unsigned n)
             into = seats[i].worker;
         done = add_worker(report, into, seats[i].worker) && done;
     }
-    done = done && (into == NULL || list_tables(report, into));
+    done = done && (into == NULL || list_tables(report, into, top));
     for (unsigned i = 0; i < n; i++) {
         for (unsigned t = 0; t < LOG_TABLES && seats[i].worker != NULL; t++)
             log_counts_free(&seats[i].worker->tables[t]);
@@ -327,6 +347,8 @@ static void set_defaults(struct log_options *options)
 {
     if (options->distinct == 0)
         options->distinct = DISTINCT;
+    if (options->top == 0)
+        options->top = SIZE_MAX;
     if (options->block_bytes == 0)
         options->block_bytes = BLOCK_BYTES;
     if (options->line_bytes_max == 0)
@@ -363,7 +385,7 @@ bool log_scan(const struct log_options *options, char *const *names, size_t name
     pthread_mutex_init(&scan.lock, NULL);
     pthread_cond_init(&scan.turned, NULL);
     run_seats(seats, &scan);
-    done = sum_up(report, seats, options->threads);
+    done = sum_up(report, seats, options->threads, scan.options.top);
     report->bytes = scan.input.bytes;
     report->failed = scan.input.failed;
     pthread_cond_destroy(&scan.turned);

@@ -44,7 +44,8 @@ struct log_listener {
 struct log_options {
     enum log_format format; /* LOG_FORMATS: by the first lines of each file */
     unsigned threads;       /* at least 1 */
-    size_t distinct;        /* keys that are expected in a table; 0: 4096 */
+    size_t distinct;        /* keys that are expected in a table; 0: 16384 */
+    size_t top;             /* keys of each table that are wanted in order; 0: all */
     size_t block_bytes;     /* what a thread takes at a time; 0: 128 KiB */
     size_t line_bytes_max;  /* a longer line is a fault; 0: 64 MiB */
     bool no_tables;         /* count lines alone */
@@ -57,7 +58,8 @@ struct log_report {
     uint64_t keys, resizes;           /* of all threads' maps */
     uint64_t arena_peak;              /* bytes, of all threads' arenas */
     bool failed;                      /* something could not be read or written; it was told */
-    log_count_vec tables[LOG_TABLES]; /* most lines first (hosts: most bytes), then by key */
+    /* Most lines first (hosts: most bytes), then by key; behind the first .top in no order. */
+    log_count_vec tables[LOG_TABLES];
     tp_arena **arenas;                /* what the tables point to */
     unsigned arenas_n;
 };

@@ -38,6 +38,41 @@ static void test_several_files(void **state)
     unlink(other);
 }
 
+/* The first few of a table are the same, however few are asked for. */
+static void test_the_first_few(void **state)
+{
+    static const size_t tops[] = {1, 2, 5, 39, 40, 41, 1000};
+    char *names[] = {path};
+    struct heard heard = {.truncate_fd = -1};
+    struct log_options options = {.format = LOG_COMBINED, .threads = 2, .block_bytes = 4096};
+    tp_bytes text = {0};
+    (void)state;
+    random_state = 7;
+    for (unsigned i = 0; i < 500; i++) {
+        add_access(&text, 100, 0);
+        add(&text, "\n");
+    }
+    write_file(&text);
+    struct log_report all;
+    scan(options, names, 1, &heard, &all);
+    for (size_t i = 0; i < COUNT(tops); i++) {
+        struct log_report few;
+        options.top = tops[i];
+        scan(options, names, 1, &heard, &few);
+        for (unsigned t = 0; t < LOG_TABLES; t++) {
+            assert_int_equal(few.tables[t].len, all.tables[t].len);
+            for (size_t row = 0; row < few.tables[t].len && row < tops[i]; row++)
+                assert_true(tp_view_equal(few.tables[t].data[row]->key,
+                                          all.tables[t].data[row]->key));
+        }
+        log_report_free(&few);
+    }
+    assert_int_equal(all.tables[LOG_BY_PATH].len, 40);
+    log_report_free(&all);
+    hear_nothing(&heard);
+    tp_bytes_free(&text);
+}
+
 static void test_nothing_and_no_format(void **state)
 {
     char null[] = "/dev/null", *names[] = {path, null};
@@ -166,7 +201,8 @@ static void test_no_allocation_per_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_several_files),          cmocka_unit_test(test_nothing_and_no_format),
+        cmocka_unit_test(test_several_files),          cmocka_unit_test(test_the_first_few),
+        cmocka_unit_test(test_nothing_and_no_format),
         cmocka_unit_test(test_file_that_shrinks),      cmocka_unit_test(test_write_that_fails),
         cmocka_unit_test(test_no_allocation_per_line),
     };

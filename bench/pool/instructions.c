@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tidepool.h>
-#include "pool/loops.h"
+#include "loops.h"
 
 struct block {
     uint64_t words[8];
