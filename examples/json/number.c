@@ -139,21 +139,21 @@ static inline const unsigned char *read_digits(const unsigned char *at, uint64_t
 
 /* --- numbers --- */
 
-/* A number that was found to be one, by the C library. */
+/* A number that was found to be one, by the C library. It must not be a zero without point and
+   exponent: of "-0x1" the library would read all. */
 static const unsigned char *by_strtod(struct json_reader *in, const unsigned char *at,
-                                      struct json_value *value)
+                                      const unsigned char *end, struct json_value *value)
 {
     struct json_parser *parser = in->parser;
-    char *end;
     if (parser->locale == NULL)
         parser->locale = newlocale(LC_ALL_MASK, "C", NULL);
     if (parser->locale == NULL)
         return json_fail(in, at, JSON_FAULT_MEMORY);
     value->head = json_head(JSON_DOUBLE, 0);
-    value->real = strtod_l((const char *)at, &end, parser->locale);
+    value->real = strtod_l((const char *)at, NULL, parser->locale);
     if (isinf(value->real))
         return json_fail(in, at, JSON_FAULT_RANGE);
-    return (const unsigned char *)end;
+    return end;
 }
 
 /* An integer whose `n` digits begin at `first`; -0 is a double, which alone has it. */
@@ -170,8 +170,11 @@ static const unsigned char *set_integer(struct json_reader *in, const unsigned c
     } else if (whole && digits != 0 && digits <= (uint64_t)INT64_MAX + 1) {
         value->head = json_head(JSON_INT, 0);
         value->natural = 0 - digits;
+    } else if (whole && digits == 0) {
+        value->head = json_head(JSON_DOUBLE, 0);
+        value->real = -0.0;
     } else {
-        return by_strtod(in, first - negative, value);
+        return by_strtod(in, first - negative, first + n, value);
     }
     return first + n;
 }
@@ -233,7 +236,7 @@ const unsigned char *json_read_number(struct json_reader *in, const unsigned cha
         return NULL;
     if (exponent < -JSON_EXACT_EXPONENT || exponent > JSON_EXACT_EXPONENT ||
         significant(first, end, point) > 19)
-        return by_strtod(in, begin, value);
+        return by_strtod(in, begin, at, value);
     value->head = json_head(JSON_DOUBLE, 0);
     value->real = json_scale(digits, (int)exponent);
     if (negative)

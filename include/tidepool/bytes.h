@@ -52,7 +52,7 @@ struct tp_detail_bytes_16 {
 
 /* memmove of n bytes, not 0; up to 64 of them, as most strings have, without a call. What is taken
    from both ends overlaps in between, and all of it is loaded before the first store. A compiler
-   that knew the source's size would warn of the branches that do not fit it. */
+   that knew the source's size, or what n can be, would warn of the branches that do not fit. */
 TP_API TP_DETAIL_BYTES_INLINE void tp_detail_bytes_copy(unsigned char *to, const void *memory,
                                                         size_t n)
 {
@@ -65,6 +65,7 @@ TP_API TP_DETAIL_BYTES_INLINE void tp_detail_bytes_copy(unsigned char *to, const
     }
     __asm__("" : "+r"(from));
     if (n > 64) {
+        __asm__("" : "+r"(n));
         memmove(to, from, n);
     } else if (n >= 16) {
         struct tp_detail_bytes_16 first, second, third, last;

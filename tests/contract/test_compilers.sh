@@ -83,12 +83,12 @@ for cc in gcc clang; do
     done
 done
 
-# vectors COMPILER LANGUAGE STANDARD
-vectors() {
-    for flags in -O0 -O2 -O3; do
-        compile "$1" -x "$2" "-std=$3" $flags -Wpedantic -Wconversion -Wshadow \
-            "$sources/vectors.c" -o "$work/vectors" &&
-            run "vectors, $1 -std=$3 $flags" "$work/vectors"
+# without_warning PROGRAM COMPILER LANGUAGE STANDARD
+without_warning() {
+    for flags in -O0 -O1 -O2 -O3; do
+        compile "$2" -x "$3" "-std=$4" $flags -Wpedantic -Wconversion -Wshadow \
+            "$sources/$1.c" -o "$work/$1" &&
+            run "$1, $2 -std=$4 $flags" "$work/$1"
     done
 }
 
@@ -113,7 +113,8 @@ for pair in gcc:c clang:c g++:c++ clang++:c++; do
     standards='c11 c17'
     [ "$language" = c ] || standards=c++17
     for standard in $standards; do
-        vectors "$compiler" "$language" "$standard"
+        without_warning vectors "$compiler" "$language" "$standard"
+        without_warning buffers "$compiler" "$language" "$standard"
     done
     for use in push_on_view append_to_view reserve_view free_view push_on_constant push_word \
         append_words reserve_giants; do

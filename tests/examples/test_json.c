@@ -159,6 +159,9 @@ static const struct {
     {"[1e]", JSON_FAULT_DIGIT, 1, 4},
     {"[1e+-1]", JSON_FAULT_DIGIT, 1, 5},
     {"[01]", JSON_FAULT_LEADING_ZERO, 1, 2},
+    {"[0x1]", JSON_FAULT_IN_ARRAY, 1, 3}, /* C's, not JSON's */
+    {"[-0x1F]", JSON_FAULT_IN_ARRAY, 1, 4},
+    {"-0X.8p3", JSON_FAULT_TRAILING, 1, 3},
     {"[-00]", JSON_FAULT_LEADING_ZERO, 1, 3},
     {"[1,\n 00.5]", JSON_FAULT_LEADING_ZERO, 2, 2},
     {"[0x10]", JSON_FAULT_IN_ARRAY, 1, 3},

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What has to hold of examples/json for any bytes: they are accepted or rejected, whether they are
    copied or borrowed, without a read outside of them; what is accepted is printed, parsed again,
-   and is the same tree; where it is an array, its first string is a JSON pointer into it. libFuzzer
-   calls this (see run), and test_corpus.c does for what libFuzzer has found. It aborts where a rule
-   is broken. */
+   and is the same tree; its numbers are the RFC's; where it is an array, its first string is a JSON
+   pointer into it. libFuzzer calls this (see run), and test_corpus.c does for what libFuzzer has
+   found. It aborts where a rule is broken. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +33,46 @@ static void check_error(const struct json_error *error, tp_view text)
         line += text.data[i] == '\n';
     }
     HOLDS(error->line == line && error->column == column);
+}
+
+static size_t digits_at(tp_view text, size_t at)
+{
+    size_t n = 0;
+    while (at + n < text.len && text.data[at + n] >= '0' && text.data[at + n] <= '9')
+        n++;
+    return n;
+}
+
+/* What is accepted has no other numbers than the RFC's: a second, plain reading of them. */
+static void check_numbers(tp_view text)
+{
+    bool string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = text.data[i];
+        if (string && byte == '\\') {
+            i++;
+        } else if (byte == '"') {
+            string = !string;
+        } else if (!string && (byte == '-' || (byte >= '0' && byte <= '9'))) {
+            if (byte == '-')
+                i++;
+            size_t whole = digits_at(text, i);
+            HOLDS(whole == 1 || (whole > 1 && text.data[i] != '0'));
+            i += whole;
+            if (i < text.len && text.data[i] == '.') {
+                HOLDS(digits_at(text, i + 1) > 0);
+                i += 1 + digits_at(text, i + 1);
+            }
+            if (i < text.len && (text.data[i] | 0x20) == 'e') {
+                i++;
+                if (i < text.len && (text.data[i] == '+' || text.data[i] == '-'))
+                    i++;
+                HOLDS(digits_at(text, i) > 0);
+                i += digits_at(text, i);
+            }
+            HOLDS(i >= text.len || strchr(" \t\r\n,]}", text.data[i--]) != NULL);
+        }
+    }
 }
 
 /* Printed and parsed again it is the same tree, and printed once more the same text. */
@@ -98,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_error(&error, text);
     } else {
         HOLDS(error.fault == JSON_OK);
+        check_numbers(text);
         HOLDS(json_same(&parser, root, borrowing));
         check_printing(&parser, arena, root, false);
         check_printing(&parser, arena, borrowing, true);
