@@ -89,7 +89,10 @@ int command_parse(struct command *command, int argc, char **argv)
 {
     static char standard_input[] = "-";
     static char *const standard_names[] = {standard_input};
+    static char name[] = "tp-json"; /* getopt_long's messages begin with it */
     int option;
+    if (argc > 0)
+        argv[0] = name;
     *command = (struct command){.style = STYLE_NONE, .depth = JSON_DEPTH_MAX};
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == HELP || option == VERSION) {

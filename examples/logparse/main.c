@@ -5,6 +5,7 @@
    something could not be read or written, or there was no memory. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include "options.h"
@@ -95,6 +96,9 @@ int main(int argc, char **argv)
     int status = command_parse(&command, argc, argv);
     if (status >= 0)
         return status;
+    /* a pipe whose reader has gone and a file that has reached its limit are errors of write(2) */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (command.fields) {
         listener.line = hear_line;
         listener.write = hear_block;
@@ -118,5 +122,5 @@ int main(int argc, char **argv)
     if (command.stats)
         print_stats(&report, &command, &before, &after, ns);
     log_report_free(&report);
-    return status;
+    return ferror(stderr) != 0 ? 2 : status;
 }

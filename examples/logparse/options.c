@@ -102,7 +102,10 @@ int command_parse(struct command *command, int argc, char **argv)
 {
     static char standard_input[] = "-";
     static char *const standard_names[] = {standard_input};
+    static char name[] = "tp-logparse"; /* getopt_long's messages begin with it */
     int option;
+    if (argc > 0)
+        argv[0] = name;
     *command = (struct command){.log = {.format = LOG_FORMATS, .top = 10}};
     command->log.threads = processors();
     while ((option = getopt_long(argc, argv, "f:j:n:", long_options, NULL)) != -1) {

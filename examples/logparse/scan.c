@@ -189,7 +189,7 @@ static void work(struct worker *worker)
         if (!scan_block(worker, &block))
             input_stop(&scan->input, block.source->name, "no memory for its lines");
         if (!take_turn(worker, &block))
-            input_stop(&scan->input, "output", strerror(errno));
+            input_stop(&scan->input, "standard output", strerror(errno));
         input_give_back(&scan->input, &block);
     }
 }

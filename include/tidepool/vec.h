@@ -13,7 +13,8 @@
    to what the allocator gives anyway, in place where it can. Each macro evaluates its arguments
    once; `vec` is a pointer to a vector. A vector is used by one thread at a time. Pointers to
    elements end when it grows. Each tp_vec(T) is a type of its own: where a function takes one,
-   TP_VEC_DEFINE names it.
+   TP_VEC_DEFINE names it. Calls nest; where one is within the arguments of the same macro, -Wshadow
+   speaks of it.
    Elements are moved as bytes: in C++ they are trivially copyable. */
 #ifndef TIDEPOOL_VEC_H
 #define TIDEPOOL_VEC_H
@@ -188,7 +189,7 @@ template <typename T> inline struct tp_detail_vec_shape tp_detail_vec_shape_of(c
 #define tp_vec_reserve(vec, n)                                                                     \
     __extension__({                                                                                \
         __typeof__(vec) tp_reserve_v = (vec);                                                      \
-        size_t tp_reserve_n = (n);                                                                 \
+        size_t tp_reserve_n = (size_t)(n);                                                         \
         tp_reserve_n <= tp_reserve_v->cap || TP_DETAIL_VEC_ROOM(tp_reserve_v, fit, tp_reserve_n);  \
     })
 
@@ -209,7 +210,7 @@ template <typename T> inline struct tp_detail_vec_shape tp_detail_vec_shape_of(c
     __extension__({                                                                                \
         __typeof__(vec) tp_append_v = (vec);                                                       \
         const __typeof__(*tp_append_v->data) *tp_append_from = (items);                            \
-        size_t tp_append_n = (n);                                                                  \
+        size_t tp_append_n = (size_t)(n);                                                          \
         const void *tp_append_items = tp_append_from;                                              \
         bool tp_append_done = tp_append_n <= tp_append_v->cap - tp_append_v->len;                  \
         if (TP_UNLIKELY(!tp_append_done)) {                                                        \
@@ -232,7 +233,7 @@ template <typename T> inline struct tp_detail_vec_shape tp_detail_vec_shape_of(c
 #define tp_vec_resize(vec, n)                                                                      \
     __extension__({                                                                                \
         __typeof__(vec) tp_resize_v = (vec);                                                       \
-        size_t tp_resize_n = (n);                                                                  \
+        size_t tp_resize_n = (size_t)(n);                                                          \
         bool tp_resize_done =                                                                      \
             tp_resize_n <= tp_resize_v->cap ||                                                     \
             TP_DETAIL_VEC_ROOM(tp_resize_v, grow, tp_resize_n - tp_resize_v->len);                 \

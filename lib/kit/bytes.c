@@ -88,11 +88,23 @@ unsigned char *tp_bytes_room(tp_bytes *bytes, size_t n)
     return n <= bytes->cap - bytes->len || grow(bytes, n) ? bytes->data + bytes->len : NULL;
 }
 
+/* Slots by a copy: a realloc stays in one until half of it would be saved. */
 bool tp_bytes_clip(tp_bytes *bytes)
 {
+    tp_bytes clipped = {.len = bytes->len};
     if (bytes->len == 0)
         tp_bytes_free(bytes);
-    return bytes->data == NULL || resize(bytes, bytes->len);
+    if (bytes->data == NULL ||
+        tp_heap_good_size(bytes->len + TP_BYTES_PADDING) == bytes->cap + TP_BYTES_PADDING)
+        return true;
+    if (bytes->len + TP_BYTES_PADDING > TP_HEAP_SMALL_MAX)
+        return resize(bytes, bytes->len);
+    if (!resize(&clipped, bytes->len))
+        return false;
+    memcpy(clipped.data, bytes->data, bytes->len);
+    tp_heap_free(bytes->data);
+    *bytes = clipped;
+    return true;
 }
 
 void tp_bytes_free(tp_bytes *bytes)

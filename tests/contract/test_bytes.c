@@ -236,11 +236,21 @@ static void clip_gives_the_surplus_back(void **state)
         bytes.len = n;
         assert_true(tp_bytes_clip(&bytes));
         assert_true(holds(&bytes, n));
-        assert_in_range(bytes.cap, n, n + n / 4 + 8192);
+        assert_int_equal(bytes.cap + TP_BYTES_PADDING, tp_heap_good_size(n + TP_BYTES_PADDING));
         tp_bytes_reset(&bytes);
         assert_true(tp_bytes_clip(&bytes));
         assert_null(bytes.data);
         assert_int_equal(bytes.cap, 0);
+    }
+    for (size_t n = 1; n < 4000; n += 13) { /* from slot to slot */
+        tp_bytes bytes = {0};
+        assert_true(tp_bytes_reserve(&bytes, 4000));
+        fill(bytes.data, n);
+        bytes.len = n;
+        assert_true(tp_bytes_clip(&bytes));
+        assert_true(holds(&bytes, n));
+        assert_int_equal(bytes.cap + TP_BYTES_PADDING, tp_heap_good_size(n + TP_BYTES_PADDING));
+        tp_bytes_free(&bytes);
     }
 }
 

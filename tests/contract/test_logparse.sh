@@ -236,10 +236,19 @@ told 'standard input: Bad file descriptor'
 for options in "" --json --fields; do
     "$logparse" $options "$work/log" >/dev/full 2>"$work/err"
     same "exit at a full disk, $options" 2 $?
-    told 'No space left on device'
+    told 'tp-logparse: standard output: No space left on device'
 done
+{
+    "$logparse" --fields "$work/log" "$work/log" "$work/log" 2>"$work/err"
+    echo $? >"$work/status"
+} | head -n 1 >/dev/null
+same "exit at a closed pipe" 2 "$(cat "$work/status")"
+told 'tp-logparse: standard output: Broken pipe'
+"$logparse" --stats "$work/log" >"$work/out" 2>/dev/full
+same "exit at full standard error" 2 $?
 for option in --bogus --format=nginx --threads=0 --threads=x --top=0 --top=-1 --distinct=0; do
     run 2 "$option" /dev/null
+    told '^tp-logparse: '
     told "$(echo "$option" | sed 's/=.*//')"
     told '^usage: '
 done
