@@ -377,6 +377,7 @@ check-instructions: bench-instructions
 
 # Folders that no build writes in are named whole; tools/ gets logs.
 EXTRA_DIST += \
+	tests/contract/arena_help.h \
 	tests/contract/compilers \
 	tests/contract/support.h \
 	tests/contract/test_compilers.sh \

@@ -284,14 +284,16 @@ const struct json_value *json_parse(struct json_parser *parser, tp_arena *arena,
     parser->error = (struct json_error){.fault = JSON_OK};
     if ((flags & JSON_BORROW) == 0 || text.data == NULL)
         in.text = copy_text(arena, text);
-    in.end = in.text + text.len;
-    if (in.text == NULL)
+    if (in.text == NULL) {
         parser->error.fault = JSON_FAULT_MEMORY;
-    else if (*in.end != 0)
+        return NULL;
+    }
+    in.end = in.text + text.len;
+    if (*in.end != 0)
         json_fail(&in, in.end, JSON_FAULT_NO_ZERO);
     else
         root = read_text(&in);
-    if (root == NULL && in.text != NULL)
+    if (root == NULL)
         find_line(in.text, &parser->error);
     return root;
 }

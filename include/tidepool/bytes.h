@@ -289,8 +289,9 @@ TP_API void tp_bytes_pool_destroy(tp_bytes_pool *pool);
 TP_API void tp_bytes_put(tp_bytes_pool *pool, tp_bytes *bytes);
 
 /* A buffer of length 0 with some capacity, the caller's until tp_bytes_put. NULL and errno ENOMEM,
-   or EINVAL after tp_bytes_pool_destroy. Any thread. tp_bytes_free on it gives its memory back, but not the buffer, which is still to be
-   put. It must not be copied, unless it is set to {0} afterwards: then the copy owns the memory. */
+   or EINVAL after tp_bytes_pool_destroy. Any thread. tp_bytes_free on it gives its memory back, but
+   not the buffer, which is still to be put. It must not be copied, unless it is set to {0}
+   afterwards: then the copy owns the memory. */
 TP_API TP_NODISCARD TP_FREED_BY(tp_bytes_put, 2) tp_bytes *tp_bytes_get(tp_bytes_pool *pool);
 
 /* Fills *stats. Any thread. */
