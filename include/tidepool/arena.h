@@ -6,8 +6,9 @@
    is not zeroed unless said otherwise. An arena and its children are used by one thread at a time;
    different ones are independent. Not for signal handlers. What gives back keeps errno.
 
-   Where TIDEPOOL runs checked (a checked build, AddressSanitizer, Valgrind), every allocation is a
-   call, and what was rewound faults, or is reported, when it is touched again. */
+   In a checked build of the library, in one with AddressSanitizer (which a sanitizer in the
+   application alone does not replace) and under Valgrind, every allocation is a call, and what was
+   rewound faults, or is reported, when it is touched again. */
 #ifndef TIDEPOOL_ARENA_H
 #define TIDEPOOL_ARENA_H
 

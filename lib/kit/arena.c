@@ -137,6 +137,7 @@ static void end(struct tp_arena *arena)
     if (arena->parent != NULL)
         cleanup_remove(arena->parent, &arena->node);
     tpi_arena_release(arena);
+    arena->kind = TPI_ARENA_ENDED;
     tp_heap_free(arena);
 }
 
@@ -180,6 +181,8 @@ void tp_arena_destroy(tp_arena *arena)
 {
     if (arena == NULL)
         return;
+    tpi_check(arena->kind != TPI_ARENA_ENDED, "tp_arena_destroy: arena %p was destroyed before",
+              (void *)arena);
     tpi_check(arena->kind != TPI_ARENA_SCRATCH,
               "tp_arena_destroy: arena %p is its thread's scratch: tp_scratch_end ends its use",
               (void *)arena);

@@ -58,7 +58,13 @@ struct tpi_arena_cleanup {
     void *arg;
 };
 
-enum tpi_arena_kind { TPI_ARENA_PLAIN, TPI_ARENA_CHILD, TPI_ARENA_SCRATCH, TPI_ARENA_POOLED };
+enum tpi_arena_kind {
+    TPI_ARENA_PLAIN,
+    TPI_ARENA_CHILD,
+    TPI_ARENA_SCRATCH,
+    TPI_ARENA_POOLED,
+    TPI_ARENA_ENDED /* it was destroyed: what is left of it tells until its slot is used again */
+};
 
 struct tpi_scratch_use; /* scratch.c */
 

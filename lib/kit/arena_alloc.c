@@ -25,6 +25,8 @@ void *tp_detail_arena_alloc(tp_arena *arena, size_t size, size_t align)
         errno = ENOMEM;
         return NULL;
     }
+    tpi_check(arena->kind != TPI_ARENA_ENDED, "tp_arena_alloc: arena %p was destroyed before",
+              (void *)arena);
     size = tpi_max(size, (size_t)1);
     align = tpi_max(align, (size_t)TPI_ARENA_UNIT);
     char *at = bump(arena, tpi_arena_round(size), align);

@@ -277,9 +277,9 @@ tp_bytes *tp_bytes_get(tp_bytes_pool *pool)
 
 void tp_bytes_put(tp_bytes_pool *pool, tp_bytes *bytes)
 {
-    struct pooled *pooled = tpi_container_of(bytes, struct pooled, bytes);
     if (bytes == NULL)
         return;
+    struct pooled *pooled = tpi_container_of(bytes, struct pooled, bytes);
     pool_check(pool, "tp_bytes_put");
     tpi_check(pooled->pool == pool && pooled->out,
               "tp_bytes_put: %p is no buffer that pool '%s' gave out, or it was put already",

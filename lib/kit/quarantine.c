@@ -3,14 +3,15 @@
    stale pointer is found by its first use. For all arenas of the process, those that are gone too.
 
    A ring of chunks, the oldest given back to the heap by the newest, without a lock: each place is
-   changed by exchange, so each chunk is in one thread's hands or in the ring. */
+   changed by exchange, so each chunk is in one thread's hands or in the ring. The newest stays
+   however large it is. */
 #include "kit/arena.h"
 
 enum { PLACES = 256, BYTES_MAX = 16 << 20 };
 
-static uint64_t ring[PLACES];   /* atomic; chunks, or 0 */
-static uint64_t newest, oldest; /* atomic; places used, and places emptied for want of bytes */
-static uint64_t ring_bytes;     /* atomic */
+static uint64_t ring[PLACES]; /* atomic; chunks, or 0 */
+static uint64_t next_place;   /* atomic; where the oldest is, and the next one comes */
+static uint64_t ring_bytes;   /* atomic */
 
 size_t tpi_quarantine_pages(size_t bytes)
 {
@@ -42,13 +43,16 @@ static void place_set(uint64_t place, struct tp_detail_arena_chunk *chunk)
 void tpi_quarantine(struct tp_detail_arena_chunk *chunk)
 {
     size_t bytes = pages_of(chunk);
+    int saved = errno;
     if (!tpi_os_hide(chunk->start, bytes)) {
         tpi_large_free(chunk->start);
         tp_heap_free(chunk);
+        errno = saved;
         return;
     }
     (void)tpi_add_acq_rel_64(&ring_bytes, bytes);
-    place_set(tpi_add_acq_rel_64(&newest, 1), chunk);
-    for (unsigned i = 0; i < PLACES && tpi_load_relaxed_64(&ring_bytes) > BYTES_MAX; i++)
-        place_set(tpi_add_acq_rel_64(&oldest, 1), NULL);
+    uint64_t place = tpi_add_acq_rel_64(&next_place, 1);
+    place_set(place, chunk);
+    for (unsigned i = 1; i < PLACES && tpi_load_relaxed_64(&ring_bytes) > BYTES_MAX; i++)
+        place_set(place + i, NULL);
 }

@@ -72,6 +72,24 @@ static int rewind_of_the_childs_empty_mark(void)
     return 0;
 }
 
+/* --- arenas that are gone --- */
+
+static int destroy_twice(void)
+{
+    tp_arena *arena = tp_arena_create(&named);
+    arena_take(arena, 10);
+    tp_arena_destroy(arena);
+    tp_arena_destroy(arena);
+    return 0;
+}
+
+static int allocation_after_destroy(void)
+{
+    tp_arena *arena = tp_arena_create(&named), *child = tp_arena_child(arena, 0);
+    tp_arena_destroy(arena);
+    return tp_arena_alloc(child, 10) != NULL;
+}
+
 /* --- cleanups that turn on their own arena --- */
 
 static tp_arena *victim;
@@ -192,6 +210,19 @@ static int use_after_reset_and_use(void)
     return 0;
 }
 
+static int use_of_much_after_reset(void)
+{
+    tp_arena *arena = tp_arena_create(NULL);
+    for (int i = 0; i < 100; i++) {
+        memset(arena_take(arena, 4000000), 1, 4000000);
+        tp_arena_reset(arena);
+    }
+    char *memory = arena_take(arena, 40000000);
+    tp_arena_reset(arena);
+    stale(memory, 40000000);
+    return 0;
+}
+
 static int use_after_destroy(void)
 {
     tp_arena *arena = tp_arena_create(NULL), *child = tp_arena_child(arena, 0);
@@ -276,6 +307,9 @@ static int write_behind_a_small_chunk(void)
     return arenas[0] == NULL;
 }
 
+/* Those of stale memory begin with this one. */
+enum { FIRST_STALE = 13 };
+
 static const struct support_scenario scenarios[] = {
     {"rewind_of_a_stale_mark", rewind_of_a_stale_mark},
     {"rewind_of_a_stale_mark_later", rewind_of_a_stale_mark_later},
@@ -288,10 +322,13 @@ static const struct support_scenario scenarios[] = {
     {"destroy_in_a_cleanup", destroy_in_a_cleanup},
     {"reset_in_a_childs_cleanup", reset_in_a_childs_cleanup},
     {"destroy_of_the_parent_in_a_childs_reset", destroy_of_the_parent_in_a_childs_reset},
+    {"destroy_twice", destroy_twice},
+    {"allocation_after_destroy", allocation_after_destroy},
     {"use_after_rewind", use_after_rewind},
     {"use_after_rewind_and_more", use_after_rewind_and_more},
     {"use_after_reset", use_after_reset},
     {"use_after_reset_and_use", use_after_reset_and_use},
+    {"use_of_much_after_reset", use_of_much_after_reset},
     {"use_after_destroy", use_after_destroy},
     {"use_after_scratch_end", use_after_scratch_end},
     {"write_behind_the_end", write_behind_the_end},
@@ -316,6 +353,15 @@ static void cleanups_that_turn_on_their_arena(void **state)
         support_aborts(scenarios[i].name, NULL, "called from a cleanup of", "'the name'");
 }
 
+static void arenas_that_are_gone(void **state)
+{
+    (void)state;
+    if (support_sanitized) /* it reports the look at the arena */
+        skip();
+    support_aborts("destroy_twice", NULL, "tp_arena_destroy: arena", "destroyed before");
+    support_aborts("allocation_after_destroy", NULL, "tp_arena_alloc: arena", "destroyed before");
+}
+
 /* It dies where it touches the memory, of a fault. */
 static void faults(const char *name)
 {
@@ -332,7 +378,7 @@ static void stale_use_faults_in_a_checked_build(void **state)
     (void)state;
     if (!support_poisons() || support_sanitized)
         skip();
-    for (int i = 11; i < 17; i++)
+    for (int i = FIRST_STALE; i < FIRST_STALE + 7; i++)
         faults(scenarios[i].name);
 }
 
@@ -342,7 +388,7 @@ static void asan_reports_stale_use_and_overflow(void **state)
     struct support_result result;
     if (!support_asan)
         skip();
-    for (int i = 11; scenarios[i].name != NULL; i++) {
+    for (int i = FIRST_STALE; scenarios[i].name != NULL; i++) {
         if (strcmp(scenarios[i].name, "use_after_reset_and_use") == 0)
             continue;
         support_run(scenarios[i].name, NULL, &result);
@@ -358,6 +404,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_that_do_not_hold),
         cmocka_unit_test(cleanups_that_turn_on_their_arena),
+        cmocka_unit_test(arenas_that_are_gone),
         cmocka_unit_test(stale_use_faults_in_a_checked_build),
         cmocka_unit_test(asan_reports_stale_use_and_overflow),
     };

@@ -167,6 +167,7 @@ static void resize(struct history *history)
 
 static void rewind_or_reset(struct history *history)
 {
+    errno = 4711;
     if (help_below(&history->random, 2) == 0) {
         tp_arena_rewind(history->arena, history->mark);
     } else {
@@ -174,6 +175,7 @@ static void rewind_or_reset(struct history *history)
         history->child = NULL;
         history->before_mark = 0;
     }
+    assert_int_equal(errno, 4711);
     history->n = history->before_mark;
     check_held(history);
     history->mark = tp_arena_save(history->arena);

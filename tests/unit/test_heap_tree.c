@@ -84,11 +84,12 @@ static void depth_is_logarithmic(void **state)
 {
     (void)state;
     enum { MANY = 100000 };
-    struct tpi_span *spans = calloc(MANY, sizeof *spans);
+    struct tpi_span *spans = aligned_alloc(_Alignof(struct tpi_span), MANY * sizeof *spans);
     struct tpi_tree tree = {0};
     const struct tpi_span *before = NULL;
     uint64_t nodes = 0;
     assert_non_null(spans);
+    memset(spans, 0, MANY * sizeof *spans);
     for (size_t i = 0; i < MANY; i++) {
         spans[i].base = i * 2 * TPI_PAGE_BYTES;
         spans[i].pages = 1;
