@@ -231,9 +231,9 @@ tests_unit_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_test_vec_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_vec_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_bytes_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap_alloc \
-	-Wl,--wrap=tp_heap_alloc_aligned -Wl,--wrap=tp_heap_realloc
+	-Wl,--wrap=tp_heap_alloc_aligned -Wl,--wrap=tp_heap_realloc -Wl,--wrap=vsnprintf
 tests_unit_test_arena_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap_alloc \
-	-Wl,--wrap=tpi_large_alloc -Wl,--wrap=tpi_os_hide
+	-Wl,--wrap=tpi_large_alloc -Wl,--wrap=tpi_os_hide -Wl,--wrap=vsnprintf
 tests_unit_test_check_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc -Wl,--wrap=tsearch
 tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move

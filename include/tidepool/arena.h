@@ -113,8 +113,8 @@ struct tp_detail_arena_window {
 #define TP_ARENA_AHEAD 0
 #endif
 
-/* `size` bytes (0 counts as 1), the arena's. NULL and errno ENOMEM, also at the limit; the arena is
-   as it was. */
+/* `size` bytes (of 0: a place of its own, nothing to write to), the arena's. NULL and errno ENOMEM,
+   also at the limit; the arena is as it was. */
 #ifdef TP_CALLS
 TP_API TP_NODISCARD TP_ALLOC_SIZE(2) void *tp_arena_alloc(tp_arena *arena, size_t size);
 #else
@@ -156,8 +156,8 @@ void *tp_arena_alloc_zeroed(tp_arena *arena, size_t n, size_t size);
 /* Resizes an allocation of this arena, whose size is old_size now, and returns where it is,
    contents kept up to the smaller size: in place where it was the last one and there is room, or
    where it shrinks; else a new one, aligned to 16 (the old stays until the arena is rewound). What
-   it grew by since a mark goes with a rewind. size 0 gives it back, if it was the last one. memory
-   NULL with old_size 0: as tp_arena_alloc. NULL and errno ENOMEM: the old is as it was. */
+   it grew by since a mark goes with a rewind. size 0 gives it back, if it was the last one: what is
+   returned is no allocation then. memory NULL or old_size 0: as tp_arena_alloc. NULL and errno ENOMEM: the old is as it was. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(4)
 void *tp_arena_resize(tp_arena *arena, void *memory, size_t old_size, size_t size);
 
@@ -202,8 +202,9 @@ TP_API TP_NODISCARD tp_arena_pool *tp_arena_pool_create(const tp_arena_options *
 /* As tp_pool_destroy. NULL is ignored. */
 TP_API void tp_arena_pool_destroy(tp_arena_pool *pool);
 
-/* Resets the arena (cleanups run on this thread) and takes it back. It must have come from this
-   pool and not been put since: else it aborts. NULL is ignored. Keeps errno. Any thread. */
+/* Resets the arena (cleanups run on this thread) and takes it back. Aborts where it is not one
+   that this pool gave out, or was put since, as far as that can be told. NULL is ignored. Keeps
+   errno. Any thread. */
 TP_API void tp_arena_pool_put(tp_arena_pool *pool, tp_arena *arena);
 
 /* An empty arena, the caller's until tp_arena_pool_put. NULL and errno ENOMEM. Any thread. */

@@ -192,7 +192,8 @@ TP_API TP_FORMAT(2, 0) bool tp_bytes_vprintf(tp_bytes *bytes, const char *format
 TP_API bool tp_bytes_append_i64(tp_bytes *bytes, int64_t value);
 TP_API bool tp_bytes_append_u64(tp_bytes *bytes, uint64_t value);
 
-/* Appends a double in the fewest digits that strtod reads back as the same value; of several such
+/* Appends a double in the fewest digits that strtod reads back as the same value (where floating
+   point rounds to nearest, as it does unless fesetround was called); of several such
    numbers the nearest. From 1e-6 to below 1e21 without an exponent: "1", "-0", "0.1", "0.000001",
    "123456789012345680000". Beyond, one digit before the point, and an exponent without "+" or
    zeroes in front: "1e21", "1.5e-7", "5e-324". Otherwise "nan", "inf" or "-inf". At most 25 bytes.

@@ -36,7 +36,8 @@ static inline void tp_heap_free(void *memory)
 }
 #endif
 
-/* `size` bytes (0 counts as 1), the caller's until tp_heap_free. NULL and errno ENOMEM. */
+/* `size` bytes (of 0: a place of its own, nothing to write to), the caller's until tp_heap_free.
+   NULL and errno ENOMEM. */
 #ifdef TP_CALLS
 TP_API TP_NODISCARD TP_ALLOC_SIZE(1) TP_FREED_BY(tp_heap_free, 1) void *tp_heap_alloc(size_t size);
 #else
@@ -62,7 +63,7 @@ void *tp_heap_alloc_aligned(size_t align, size_t size);
 /* Resizes memory and returns where it is now, contents kept up to the smaller size. In place where
    the slot or the pages behind it allow; large ones move their pages, not their bytes. NULL memory:
    as tp_heap_alloc. NULL and errno ENOMEM: the old memory is still the caller's, as it was.
-   Size 0 counts as 1. */
+   Of size 0 there is nothing to write to. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(2) void *tp_heap_realloc(void *memory, size_t size);
 
 /* Bytes that may be used behind the start of an allocation: its slot's, or its pages'. 0 for

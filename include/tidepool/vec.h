@@ -141,9 +141,9 @@ template <typename T> inline struct tp_detail_vec_shape tp_detail_vec_shape_of(c
 }
 #define TP_DETAIL_VEC_SHAPE(v) tp_detail_vec_shape_of((v)->data)
 #else
-/* An element of 4 GiB or more does not compile. */
+/* An element of 4 GiB or more, or of no bytes, does not compile. */
 #define TP_DETAIL_VEC_SHAPE(v)                                                                     \
-    tp_detail_vec_shaped(sizeof(char[sizeof *(v)->data <= UINT32_MAX ? 1 : -1]) *                  \
+    tp_detail_vec_shaped(sizeof(char[sizeof *(v)->data - 1 < UINT32_MAX ? 1 : -1]) *                  \
                              sizeof *(v)->data,                                                    \
                          __alignof__(*(v)->data))
 #endif

@@ -77,6 +77,7 @@ static void shrink(struct tp_arena *arena, char *memory, size_t old_size, size_t
     /* What a mark's place is in must not be bumped again. */
     if (!is_last(arena, memory, old_size) || memory < arena->saved)
         return;
+    arena->peak = tpi_max(arena->peak, tpi_arena_used(arena));
     cursor->next = memory;
     if (size > 0)
         cursor->next = tpi_arena_behind(arena, memory + tpi_arena_round(size), cursor->end);
@@ -99,7 +100,7 @@ static bool grow(struct tp_arena *arena, char *memory, size_t old_size, size_t s
 
 void *tp_arena_resize(tp_arena *arena, void *memory, size_t old_size, size_t size)
 {
-    if (memory == NULL)
+    if (memory == NULL || (old_size == 0 && size != 0)) /* of size 0 it was given back */
         return tp_arena_alloc(arena, size);
     if (size <= old_size) {
         shrink(arena, memory, old_size, size);
@@ -153,8 +154,12 @@ char *tp_arena_vprintf(tp_arena *arena, const char *format, va_list arguments)
     char *text = NULL;
     if (length >= 0) {
         text = tp_arena_alloc(arena, (size_t)length + 1);
-        if (text != NULL && (size_t)length >= room)
-            (void)vsnprintf(text, (size_t)length + 1, format, again);
+        /* It may want memory too, for many digits, and not get it this time. */
+        if (text != NULL && (size_t)length >= room &&
+            vsnprintf(text, (size_t)length + 1, format, again) < 0) {
+            (void)!tp_arena_resize(arena, text, (size_t)length + 1, 0);
+            text = NULL;
+        }
     }
     va_end(again);
     return text;

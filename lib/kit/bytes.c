@@ -123,8 +123,9 @@ bool tp_bytes_vprintf(tp_bytes *bytes, const char *format, va_list arguments)
     bool done = n >= 0;
     if (done && (size_t)n >= room) {
         done = grow(bytes, (size_t)n);
-        if (done)
+        if (done) /* it may want memory too, for many digits, and not get it this time */
             n = vsnprintf((char *)bytes->data + bytes->len, (size_t)n + 1, format, again);
+        done = done && n >= 0;
     }
     va_end(again);
     if (done)

@@ -145,7 +145,7 @@ static void tally_flush(struct tp_bytes_pool *pool, struct pooled *pooled)
 }
 
 /* What a put says of how long buffers get. An empty one says nothing: many are reset before they
-   are put. One that has grown was at least half as long as it is large. */
+   are put. But one that is empty and has grown was some half as long as it is large. */
 static void learn(struct pooled *pooled, size_t used)
 {
     uint32_t cycle = (uint32_t)tp_gc_cycle();
@@ -286,7 +286,8 @@ void tp_bytes_put(tp_bytes_pool *pool, tp_bytes *bytes)
               (void *)bytes, tpi_pool_name(pool->objects));
     size_t used = bytes->len;
     if (tpi_unlikely(bytes->cap > pooled->cap_before)) {
-        used = tpi_max(used, bytes->cap / 2);
+        if (used == 0)
+            used = bytes->cap / 2;
         tpi_count(&pool->grown, 1);
     }
     learn(pooled, used);

@@ -33,9 +33,9 @@ static void place_set(uint64_t place, struct tp_detail_arena_chunk *chunk)
     if (out == NULL)
         return;
     size_t bytes = pages_of(out);
-    tpi_check(tpi_os_commit(out->start, bytes), "pages of an arena cannot be made usable again: %s",
-              strerror(errno));
     (void)tpi_add_acq_rel_64(&ring_bytes, (uint64_t)0 - bytes);
+    if (!tpi_os_commit(out->start, bytes))
+        return; /* the process has all the mappings it may have: these pages stay as they are */
     tpi_large_free(out->start);
     tp_heap_free(out);
 }

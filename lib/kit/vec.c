@@ -98,7 +98,7 @@ __attribute__((noinline)) static room arena_resize(tp_arena *arena, const struct
     if (!bytes_for(cap, old->of, &bytes))
         return (room){NULL, 0};
     cap = tpi_align_up(bytes, 16) / old->of.size; /* an arena's unit */
-    if (old->of.align <= 16) {
+    if (old->of.align <= 16 || cap <= old->cap) { /* what shrinks does not move */
         to = tp_arena_resize(arena, old->data, old->cap * old->of.size, cap * old->of.size);
     } else {
         to = tp_arena_alloc_aligned(arena, cap * old->of.size, old->of.align);

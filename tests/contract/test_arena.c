@@ -411,6 +411,23 @@ static void the_inlined_calls_are_symbols_too(void **state)
     tp_arena_destroy(arena);
 }
 
+/* What was given back is not resized: that place may be another's by now. */
+static void what_was_given_back_is_not_resized(void **state)
+{
+    (void)state;
+    tp_arena *arena = tp_arena_create(NULL);
+    char *memory = arena_take(arena, 3000);
+    uint64_t peak = arena_stats(arena).used;
+    memory = tp_arena_resize(arena, memory, 3000, 10);
+    assert_int_equal(arena_stats(arena).peak, peak);
+    memory = tp_arena_resize(arena, memory, 10, 0);
+    memory = tp_arena_resize(arena, memory, 0, 10);
+    assert_non_null(memory);
+    char *other = arena_take(arena, 10);
+    assert_ptr_not_equal(memory, other);
+    tp_arena_destroy(arena);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +439,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_invalid_is_refused),
         cmocka_unit_test(zeroes_are_zeroes),
         cmocka_unit_test(the_last_one_is_resized_in_place),
+        cmocka_unit_test(what_was_given_back_is_not_resized),
         cmocka_unit_test(another_one_moves_and_the_old_stays),
         cmocka_unit_test(growing_keeps_what_is_there),
         cmocka_unit_test(shrinking_leaves_marks_whole),

@@ -113,6 +113,22 @@ static void a_use_that_needs_the_memory_clears_the_strikes(void **state)
     tp_bytes_pool_destroy(pool);
 }
 
+/* Room that was made and not used is no length. */
+static void room_alone_teaches_nothing(void **state)
+{
+    (void)state;
+    tp_bytes_pool *pool = pool_new(NULL);
+    for (unsigned i = 0; i < 4 * LEARNED; i++) {
+        tp_bytes *bytes = tp_bytes_get(pool);
+        assert_non_null(bytes);
+        assert_true(tp_bytes_reserve(bytes, 1 << 20));
+        assert_true(tp_bytes_append(bytes, "0123456789", 10));
+        tp_bytes_put(pool, bytes);
+    }
+    assert_in_range(stats_of(pool).keep, 10, 4096);
+    tp_bytes_pool_destroy(pool);
+}
+
 static void what_is_kept_is_never_struck(void **state)
 {
     (void)state;
@@ -176,6 +192,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(empty_buffers_teach_nothing),
         cmocka_unit_test(one_huge_message_does_not_pin_its_buffer),
         cmocka_unit_test(a_use_that_needs_the_memory_clears_the_strikes),
+        cmocka_unit_test(room_alone_teaches_nothing),
         cmocka_unit_test(what_is_kept_is_never_struck),
         cmocka_unit_test(retain_max_is_never_exceeded),
         cmocka_unit_test(the_steady_state_allocates_nothing),

@@ -120,7 +120,11 @@ for pair in gcc:c clang:c g++:c++ clang++:c++; do
         append_words reserve_giants; do
         refused "$compiler" "$language" $use
     done
-    [ "$language" = c ] || refused "$compiler" "$language" push_owner
+    if [ "$language" = c ]; then
+        refused "$compiler" "$language" reserve_nones # of C++'s each has a byte
+    else
+        refused "$compiler" "$language" push_owner
+    fi
 done
 for flags in -O0 -O2; do
     compile gcc -std=c11 -fanalyzer $flags "$sources/vectors.c" -o "$work/vectors" &&

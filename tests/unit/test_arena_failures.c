@@ -14,6 +14,8 @@ bool __real_tpi_os_hide(void *at, size_t bytes);
 void *__wrap_tp_detail_heap_alloc(size_t size);
 void *__wrap_tpi_large_alloc(size_t bytes, size_t align, bool zeroed);
 bool __wrap_tpi_os_hide(void *at, size_t bytes);
+int __real_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
+int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
 
 static struct help_random chance = {1};
 static unsigned refuse_one_in; /* 0: none */
@@ -44,6 +46,17 @@ void *__wrap_tpi_large_alloc(size_t bytes, size_t align, bool zeroed)
 bool __wrap_tpi_os_hide(void *at, size_t bytes)
 {
     return !refused() && __real_tpi_os_hide(at, bytes);
+}
+
+/* Formatting takes memory of libc's for many digits; so the second of two may fail. */
+static unsigned formats_until_refusal; /* 0: none */
+
+int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments)
+{
+    if (formats_until_refusal == 0 || --formats_until_refusal != 0)
+        return __real_vsnprintf(at, room, format, arguments);
+    errno = ENOMEM;
+    return -1;
 }
 
 static uint64_t heap_live(void)
@@ -332,6 +345,29 @@ static void less_than_wanted_is_enough(void **state)
     tp_arena_destroy(arena);
 }
 
+static void a_format_that_fails_gives_its_place_back(void **state)
+{
+    (void)state;
+    struct tp_arena *arena = tp_arena_create(NULL);
+    assert_non_null(arena);
+    char *first = tp_arena_alloc(arena, 4000); /* what is left does not hold the text */
+    assert_non_null(first);
+    uint64_t used = 0;
+    for (unsigned which = 1; which <= 2; which++) {
+        formats_until_refusal = which;
+        errno = 0;
+        assert_null(tp_arena_printf(arena, "%.*f", 1000, 1.0));
+        assert_int_equal(errno, ENOMEM);
+        assert_int_equal(formats_until_refusal, 0);
+    }
+    used = tpi_arena_used(arena);
+    char *text = tp_arena_printf(arena, "%.*f", 1000, 1.0);
+    assert_non_null(text);
+    assert_int_equal(strlen(text), 1002);
+    assert_in_range(tpi_arena_used(arena) - used, 1003, 1003 + 32);
+    tp_arena_destroy(arena);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +375,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(refused_at_random),
         cmocka_unit_test(scratch_and_pools_are_refused),
         cmocka_unit_test(less_than_wanted_is_enough),
+        cmocka_unit_test(a_format_that_fails_gives_its_place_back),
     };
     (void)argc;
     if (getenv("TP_TEST_STARTED") == NULL) {

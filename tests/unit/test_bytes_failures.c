@@ -3,8 +3,8 @@
    changes nothing; nothing is lost.
 
    Linked with -Wl,--wrap for tp_detail_heap_alloc and tp_heap_realloc, which buffers' memory comes
-   from, and tp_heap_alloc_aligned, which pools and their objects come from. Sequences are off, so
-   that no allocation is inlined. */
+   from, and tp_heap_alloc_aligned, which pools and their objects come from; and for vsnprintf.
+   Sequences are off, so that no allocation is inlined. */
 #include "heap_help.h"
 
 #include "kit/kit.h"
@@ -17,6 +17,8 @@ void *__real_tp_heap_realloc(void *memory, size_t size);
 void *__wrap_tp_heap_realloc(void *memory, size_t size);
 void *__real_tp_heap_alloc_aligned(size_t align, size_t size);
 void *__wrap_tp_heap_alloc_aligned(size_t align, size_t size);
+int __real_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
+int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
 
 static bool refuse_memory, refuse_objects;
 static unsigned refusals;
@@ -41,6 +43,17 @@ void *__wrap_tp_heap_realloc(void *memory, size_t size)
 void *__wrap_tp_heap_alloc_aligned(size_t align, size_t size)
 {
     return refused(refuse_objects) ? NULL : __real_tp_heap_alloc_aligned(align, size);
+}
+
+/* Formatting takes memory of libc's for many digits; so the second of two may fail. */
+static unsigned formats_until_refusal; /* 0: none */
+
+int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments)
+{
+    if (formats_until_refusal == 0 || --formats_until_refusal != 0)
+        return __real_vsnprintf(at, room, format, arguments);
+    errno = ENOMEM;
+    return -1;
 }
 
 /* --- buffers --- */
@@ -134,6 +147,25 @@ static void a_buffer_stays_as_it_was(void **state)
     }
 }
 
+static void a_format_that_fails_appends_nothing(void **state)
+{
+    (void)state;
+    for (unsigned which = 1; which <= 2; which++) {
+        tp_bytes bytes = {0};
+        assert_true(tp_bytes_from_mem(&bytes, text, 50));
+        formats_until_refusal = which;
+        errno = 0;
+        assert_false(tp_bytes_printf(&bytes, "%.*f", 1000, 1.0));
+        assert_int_equal(errno, ENOMEM);
+        assert_int_equal(formats_until_refusal, 0);
+        assert_int_equal(bytes.len, 50);
+        assert_memory_equal(bytes.data, text, 50);
+        assert_true(tp_bytes_printf(&bytes, "%.*f", 1000, 1.0));
+        assert_int_equal(bytes.len, 50 + 1002);
+        tp_bytes_free(&bytes);
+    }
+}
+
 /* --- pools --- */
 
 static void no_pool_is_half_made(void **state)
@@ -207,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_stays_as_it_was),
+        cmocka_unit_test(a_format_that_fails_appends_nothing),
         cmocka_unit_test(no_pool_is_half_made),
         cmocka_unit_test(a_buffer_without_memory_is_not_handed_out),
         cmocka_unit_test(a_buffer_is_cut_down_though_there_is_no_memory),

@@ -17,6 +17,9 @@ struct giant {
 
 TP_VEC_DEFINE(giant_vec, struct giant)
 extern giant_vec giants;
+struct none {};
+TP_VEC_DEFINE(none_vec, struct none)
+extern none_vec nones;
 TP_VEC_DEFINE(ints, int)
 
 int use(ints *v);
@@ -34,6 +37,7 @@ int use(ints *v)
 #define free_view() tp_vec_free(&part)
 #define push_on_constant() tp_vec_push(constant, 1)
 #define reserve_giants() tp_vec_reserve(&giants, 1)
+#define reserve_nones() tp_vec_reserve(&nones, 1)
 #define push_word() tp_vec_push(v, word)
 #define append_words() tp_vec_append(v, word, 1)
     (void)USE();
