@@ -157,7 +157,8 @@ void *tp_arena_alloc_zeroed(tp_arena *arena, size_t n, size_t size);
    contents kept up to the smaller size: in place where it was the last one and there is room, or
    where it shrinks; else a new one, aligned to 16 (the old stays until the arena is rewound). What
    it grew by since a mark goes with a rewind. size 0 gives it back, if it was the last one: what is
-   returned is no allocation then. memory NULL or old_size 0: as tp_arena_alloc. NULL and errno ENOMEM: the old is as it was. */
+   returned is no allocation then. memory NULL or old_size 0: as tp_arena_alloc. NULL and errno
+   ENOMEM: the old is as it was. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(4)
 void *tp_arena_resize(tp_arena *arena, void *memory, size_t old_size, size_t size);
 

@@ -143,7 +143,7 @@ template <typename T> inline struct tp_detail_vec_shape tp_detail_vec_shape_of(c
 #else
 /* An element of 4 GiB or more, or of no bytes, does not compile. */
 #define TP_DETAIL_VEC_SHAPE(v)                                                                     \
-    tp_detail_vec_shaped(sizeof(char[sizeof *(v)->data - 1 < UINT32_MAX ? 1 : -1]) *                  \
+    tp_detail_vec_shaped(sizeof(char[sizeof *(v)->data - 1 < UINT32_MAX ? 1 : -1]) *               \
                              sizeof *(v)->data,                                                    \
                          __alignof__(*(v)->data))
 #endif
