@@ -14,17 +14,10 @@ dist_man_MANS = \
 	man/tp_pool_create.3 \
 	man/tp_vec.3
 
-# each_man_name COMMAND: does it with $$link, a page's further name, and $$page, what it leads to
-each_man_name = for source in $(dist_man_MANS); do \
-	    page=$$(basename $$source); section=$${page\#\#*.}; \
-	    for name in $$(sed -n '/^\.Nd/q; s/^\.Nm \([^ ,]*\).*/\1/p' $(srcdir)/$$source); do \
-	        link='$(DESTDIR)$(mandir)'/man$$section/$$name.$$section; \
-	        [ $$name.$$section = $$page ] || $(1) || exit; \
-	    done; \
-	done
-
 install-data-hook:
-	@$(call each_man_name,echo ".so man$$section/$$page" >"$$link")
+	cd $(srcdir) && tools/man-links install '$(DESTDIR)$(mandir)' $(dist_man_MANS)
 
 uninstall-hook:
-	@$(call each_man_name,rm -f "$$link")
+	cd $(srcdir) && tools/man-links remove '$(DESTDIR)$(mandir)' $(dist_man_MANS)
+
+EXTRA_DIST += tools/man-links

@@ -8,7 +8,7 @@
    "METHOD path PROTOCOL" or "METHOD path", only LOG_REQUEST is there. */
 #include "cursor.h"
 
-/* One digit less than the largest uint64_t has: no number overflows. */
+/* One digit less than the largest uint64_t has: no number that is taken overflows. */
 #define NUMBER_DIGITS_MAX 19
 
 /* "01/Mar/2024:00:00:00 +0000" */
@@ -134,13 +134,13 @@ static bool take_status_and_bytes(struct cursor *in, struct log_line *line)
     set(line, LOG_STATUS, status);
     if (is_dash(bytes))
         return true;
-    if (bytes.len > NUMBER_DIGITS_MAX)
-        return refuse(line, "the bytes are no number");
     for (size_t i = 0; i < bytes.len; i++) {
         if (!is_digit(bytes.data[i]))
             return refuse(line, "the bytes are no number");
         line->bytes = line->bytes * 10 + (uint64_t)(bytes.data[i] - '0');
     }
+    if (bytes.len > NUMBER_DIGITS_MAX)
+        return refuse(line, "the bytes are more than 19 digits");
     line->fields[LOG_BYTES] = bytes;
     return true;
 }

@@ -139,6 +139,13 @@ static struct log_count *make_count(struct log_counts *counts, tp_view key, uint
     return count;
 }
 
+/* As many as 64 bits hold. So it does not matter who adds up first. */
+static void add_bytes(struct log_count *count, uint64_t bytes)
+{
+    if (__builtin_add_overflow(count->bytes, bytes, &count->bytes))
+        count->bytes = UINT64_MAX;
+}
+
 bool log_counts_add(struct log_counts *counts, tp_view key, uint64_t bytes)
 {
     struct log_count *count = counts->last;
@@ -156,7 +163,7 @@ bool log_counts_add(struct log_counts *counts, tp_view key, uint64_t bytes)
         counts->last = count;
     }
     count->lines++;
-    count->bytes += bytes;
+    add_bytes(count, bytes);
     return true;
 }
 
@@ -169,7 +176,7 @@ bool log_counts_merge(struct log_counts *into, struct log_counts *from)
         struct log_count *count = find_key(first, list.data[i]->key);
         if (count != NULL) {
             count->lines += list.data[i]->lines;
-            count->bytes += list.data[i]->bytes;
+            add_bytes(count, list.data[i]->bytes);
         } else {
             done = insert(into, list.data[i], first);
         }

@@ -9,12 +9,12 @@
 #include <tidepool/adapt/ck.h>
 #include <ck_ht.h>
 
-/* The most keys that a map can be sized for: ck keeps its capacity, twice as much, in 32 bits. */
+/* The most keys that a map can have: ck keeps its capacity, twice as much, in 32 bits. */
 #define LOG_DISTINCT_MAX ((size_t)1 << 30)
 
 struct log_count {
     tp_view key;
-    uint64_t lines, bytes;
+    uint64_t lines, bytes;  /* bytes: at most UINT64_MAX, where there are more */
     uint64_t hash;          /* of the key */
     struct log_count *next; /* another key with the same hash */
 };

@@ -4,9 +4,6 @@
 
 #include "cursor.h"
 
-/* Lines that a format is known by. */
-#define DETECT_LINES_MAX 32
-
 /* clang-format off */
 #define ACCESS_COLUMNS                                                                             \
     LOG_HOST, LOG_IDENT, LOG_USER, LOG_TIME, LOG_REQUEST, LOG_METHOD, LOG_PATH, LOG_PROTOCOL,      \
@@ -59,7 +56,7 @@ static unsigned count_fits(enum log_format format, tp_view text)
     struct cursor in = cursor_of(text);
     struct log_line line;
     unsigned fits = 0;
-    for (unsigned i = 0; i < DETECT_LINES_MAX && in.at < in.end; i++) {
+    for (unsigned i = 0; i < LOG_DETECT_LINES && in.at < in.end; i++) {
         const unsigned char *newline = find(&in, '\n');
         const unsigned char *end = newline != NULL ? newline : in.end;
         fits += log_line_parse(format, view_between(in.at, end), &line);

@@ -96,14 +96,30 @@ static const unsigned char *find_newline(const tp_bytes *buffer, size_t from)
     return from < buffer->len ? memchr(buffer->data + from, '\n', buffer->len - from) : NULL;
 }
 
-/* --- regular files --- */
-
 /* The length of the last line, as far as it has been read. */
 static size_t last_line_bytes(const tp_bytes *buffer)
 {
     const unsigned char *newline = memrchr(buffer->data, '\n', buffer->len);
     return newline != NULL ? (size_t)(buffer->data + buffer->len - (newline + 1)) : buffer->len;
 }
+
+/* Where the whole lines end that have been read. 0: there are too few of them; a format that is not
+   known yet takes several, unless they are as long as a line may be. */
+static size_t whole_lines_end(const struct input *input, const struct input_source *source,
+                              const tp_bytes *buffer)
+{
+    bool several = source->format == LOG_FORMATS && buffer->len <= input->line_bytes_max;
+    size_t end = 0;
+    for (unsigned missing = several ? LOG_DETECT_LINES : 1; missing > 0; missing--) {
+        const unsigned char *newline = find_newline(buffer, end);
+        if (newline == NULL)
+            return 0;
+        end = (size_t)(newline - buffer->data) + 1;
+    }
+    return buffer->len - last_line_bytes(buffer);
+}
+
+/* --- regular files --- */
 
 /* Reads on until the line that holds the byte at `last` ends, or is too long, or the file ends.
  *text_end: where. */
@@ -119,6 +135,25 @@ static bool read_line_end(const struct input *input, const struct input_source *
         if (!read_more(source, buffer, from, buffer->len))
             return false;
         if (buffer->len == before)
+            return true;
+    }
+}
+
+/* The lines that tell the format: the same as read_stream begins with. */
+static bool read_head(const struct input *input, const struct input_source *source,
+                      tp_bytes *buffer)
+{
+    tp_bytes_reset(buffer);
+    for (;;) {
+        size_t before = buffer->len, n = before == 0 ? input->block_bytes : before, whole;
+        if (!read_more(source, buffer, source->begin, n))
+            return false;
+        if (buffer->len - before < n)
+            return true;
+        whole = whole_lines_end(input, source, buffer);
+        if (whole != 0)
+            buffer->len = whole;
+        if (whole != 0 || buffer->len > input->line_bytes_max)
             return true;
     }
 }
@@ -170,7 +205,6 @@ static bool read_stream(struct input *input, struct input_source *source, tp_byt
     tp_bytes_reset(&input->rest);
     for (;;) {
         size_t before = buffer->len, n = before, whole;
-        const unsigned char *newline;
         if (before < input->block_bytes)
             n = input->block_bytes - before;
         if (!read_more(source, buffer, 0, n))
@@ -181,10 +215,9 @@ static bool read_stream(struct input *input, struct input_source *source, tp_byt
             input->skipping = !skip_line(buffer);
         if (source->ended)
             return true;
-        newline = buffer->len > 0 ? memrchr(buffer->data, '\n', buffer->len) : NULL;
-        if (newline != NULL) {
-            whole = (size_t)(newline - buffer->data) + 1;
-            if (!tp_bytes_from_mem(&input->rest, newline + 1, buffer->len - whole))
+        whole = whole_lines_end(input, source, buffer);
+        if (whole != 0) {
+            if (!tp_bytes_from_mem(&input->rest, buffer->data + whole, buffer->len - whole))
                 return false;
             buffer->len = whole;
             return true;
@@ -230,8 +263,7 @@ static bool open_source(struct input *input, struct input_source *source, tp_byt
     (void)lseek(source->fd, status.st_size, SEEK_SET);
     if (source->format != LOG_FORMATS)
         return true;
-    tp_bytes_reset(buffer);
-    if (!read_more(source, buffer, source->begin, input->block_bytes)) {
+    if (!read_head(input, source, buffer)) {
         fail(input, source->name, strerror(errno));
         return false;
     }
@@ -282,7 +314,7 @@ static bool take(struct input *input, tp_bytes *buffer, struct input_block *bloc
         struct input_source *source = &input->sources[input->at];
         bool taken = false;
         *block = (struct input_block){.source = source, .number = input->blocks};
-        if (!source->opened && !open_source(input, source, buffer))
+        if (source->failed || (!source->opened && !open_source(input, source, buffer)))
             source->ended = true;
         else if (!source->ranged)
             taken = take_stream(input, buffer, block);
@@ -308,7 +340,9 @@ bool input_next(struct input *input, tp_bytes *buffer, struct input_block *block
     if (taken && block->source->ranged && !read_range(input, block, buffer)) {
         const char *problem = errno == ENODATA ? "it became shorter meanwhile" : strerror(errno);
         pthread_mutex_lock(&input->lock);
-        fail(input, block->source->name, problem);
+        if (!block->source->failed)
+            fail(input, block->source->name, problem);
+        block->source->failed = true;
         pthread_mutex_unlock(&input->lock);
     }
     return taken;

@@ -13,6 +13,7 @@ struct input_source {
     bool opened;      /* and its format is known */
     bool ranged;      /* a regular file: threads read their blocks by themselves */
     bool ended;       /* all of it was handed out */
+    bool failed;      /* which has been told; the rest of it is not tried */
     enum log_format format;
     uint64_t begin, next, end; /* ranged: from `next` on nobody has taken it yet */
     unsigned readers;          /* ranged: blocks that were taken and not given back */

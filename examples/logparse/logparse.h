@@ -72,6 +72,9 @@ extern const char *const log_field_names[LOG_FIELDS];
    no use. */
 bool log_line_parse(enum log_format format, tp_view text, struct log_line *line);
 
+/* Lines that a format is known by. */
+#define LOG_DETECT_LINES 32
+
 /* The format that most of the first lines of `text` fit; LOG_FORMATS where none does. */
 enum log_format log_format_detect(tp_view text);
 

@@ -67,7 +67,7 @@ static bool parse_option(struct command *command, int option, const char *text)
         command->log.threads = (unsigned)number;
         return true;
     case 'n':
-        return parse_number("top", text, 1, SIZE_MAX, &command->log.top);
+        return parse_number("top", text, 1, LOG_DISTINCT_MAX, &command->log.top);
     case DISTINCT:
         return parse_number("distinct", text, 1, LOG_DISTINCT_MAX, &command->log.distinct);
     case BAD:

@@ -92,7 +92,7 @@ static bool print_table(tp_bytes *out, const char *name, const log_count_vec *ta
     for (size_t i = 0; i < shown(table, top); i++) {
         const struct log_count *count = table->data[i];
         if (!tp_bytes_printf(out, "%12" PRIu64, count->lines) ||
-            (bytes && !tp_bytes_printf(out, "%16" PRIu64, count->bytes)) ||
+            (bytes && !tp_bytes_printf(out, " %15" PRIu64, count->bytes)) ||
             !tp_bytes_append_str(out, "  ") || !text_shown(out, count->key) ||
             !tp_bytes_append_byte(out, '\n'))
             return false;

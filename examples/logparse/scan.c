@@ -54,7 +54,7 @@ struct worker {
     struct log_options options; /* a copy: the scan's neighbours are written by all threads */
     tp_bytes buffer, out;
     tp_vec(struct fault) faults;
-    uint64_t lines, parsed, bad, block_lines;
+    uint64_t parsed, bad, block_lines;
     struct log_counts tables[LOG_TABLES];
 };
 
@@ -97,15 +97,15 @@ static bool count_line(struct worker *worker, const struct log_line *line)
 static bool add_fault(struct worker *worker, const char *why, tp_view text)
 {
     const struct log_options *options = &worker->options;
-    worker->bad++;
     if (options->listener->fault != NULL &&
         !tp_vec_push(&worker->faults, (struct fault){worker->block_lines, why, text}))
         return false;
+    worker->bad++;
     return options->no_tables ||
            log_counts_add(&worker->tables[LOG_BY_FAULT], tp_view_from_str(why), 0);
 }
 
-/* False and errno ENOMEM. */
+/* False and errno ENOMEM: tables lack the line, or it is not counted at all. */
 static bool scan_line(struct worker *worker, enum log_format format, tp_view text)
 {
     const struct log_options *options = &worker->options;
@@ -115,10 +115,10 @@ static bool scan_line(struct worker *worker, enum log_format format, tp_view tex
         return add_fault(worker, "the line is too long", text);
     if (!log_line_parse(format, text, &line))
         return add_fault(worker, line.why, text);
-    worker->parsed++;
     if (options->listener->line != NULL &&
         !options->listener->line(options->listener->context, format, &line, &worker->out))
         return false;
+    worker->parsed++;
     return options->no_tables || count_line(worker, &line);
 }
 
@@ -141,7 +141,6 @@ static bool scan_block(struct worker *worker, const struct input_block *block)
             return false;
         at = line_end + 1;
     }
-    worker->lines += worker->block_lines;
     return true;
 }
 
@@ -277,7 +276,7 @@ static int by_bytes(const void *left, const void *right)
 static bool add_worker(struct log_report *report, struct worker *into, struct worker *worker)
 {
     tp_arena_stats stats;
-    report->lines += worker->lines;
+    report->lines += worker->parsed + worker->bad;
     report->parsed += worker->parsed;
     report->bad += worker->bad;
     tp_arena_stats_read(worker->arena, &stats);

@@ -53,14 +53,14 @@ struct log_options {
 };
 
 struct log_report {
-    uint64_t lines, parsed, bad;      /* counts; lines are parsed or bad */
-    uint64_t bytes;                   /* of the input */
-    uint64_t keys, resizes;           /* of all threads' maps */
-    uint64_t arena_peak;              /* bytes, of all threads' arenas */
-    bool failed;                      /* something could not be read or written; it was told */
+    uint64_t lines, parsed, bad; /* counts; lines are parsed or bad */
+    uint64_t bytes;              /* of the input */
+    uint64_t keys, resizes;      /* of all threads' maps */
+    uint64_t arena_peak;         /* bytes, of all threads' arenas */
+    bool failed;                 /* something could not be read or written; it was told */
     /* Most lines first (hosts: most bytes), then by key; behind the first .top in no order. */
     log_count_vec tables[LOG_TABLES];
-    tp_arena **arenas;                /* what the tables point to */
+    tp_arena **arenas; /* what the tables point to */
     unsigned arenas_n;
 };
 

@@ -56,10 +56,22 @@ static const char *short_escape(unsigned char byte, const char *special)
     }
 }
 
-/* `format`: of a control byte; `invalid`: of a byte that is no character. */
+/* `control`: of a control byte; `c1`: of U+0080 to U+009F, by the second byte; `invalid`: of a byte
+   that is no character. */
 struct style {
-    const char *special, *format, *invalid;
+    const char *special, *control, *c1, *invalid;
 };
+
+/* How the n bytes of a character are written, or a byte where n is 0. NULL: as they are. Terminals
+   obey the controls U+0080 to U+009F, too. */
+static const char *format_of(const unsigned char *at, size_t n, const struct style *style)
+{
+    if (n == 0)
+        return style->invalid;
+    if (at[0] < 0x20 || at[0] == 0x7f)
+        return style->control;
+    return at[0] == 0xc2 && at[1] < 0xa0 ? style->c1 : NULL;
+}
 
 static bool write_escaped(tp_bytes *out, tp_view text, const struct style *style)
 {
@@ -68,8 +80,7 @@ static bool write_escaped(tp_bytes *out, tp_view text, const struct style *style
         return true;
     end = at + text.len;
     for (;;) {
-        const char *escape;
-        bool control;
+        const char *escape, *format;
         size_t n;
         while (at < end && is_plain(*at))
             at++;
@@ -77,34 +88,35 @@ static bool write_escaped(tp_bytes *out, tp_view text, const struct style *style
             break;
         n = character_bytes(at, end);
         escape = short_escape(*at, style->special);
-        control = *at < 0x20 || *at == 0x7f;
-        if (n != 0 && escape == NULL && !control) {
+        format = format_of(at, n, style);
+        if (escape == NULL && format == NULL) {
             at += n;
             continue;
         }
         if (!tp_bytes_append(out, plain, (size_t)(at - plain)))
             return false;
+        at += n > 1 ? n : 1;
+        plain = at;
         if (escape != NULL ? !tp_bytes_append_str(out, escape)
-                           : !tp_bytes_printf(out, n == 0 ? style->invalid : style->format, *at))
+                           : !tp_bytes_printf(out, format, at[-1]))
             return false;
-        plain = ++at;
     }
     return tp_bytes_append(out, plain, (size_t)(at - plain));
 }
 
 bool text_shown(tp_bytes *out, tp_view text)
 {
-    return write_escaped(out, text, &(struct style){"", "\\x%02x", "\\x%02x"});
+    return write_escaped(out, text, &(struct style){"", "\\x%02x", "\\xc2\\x%02x", "\\x%02x"});
 }
 
 bool text_cell(tp_bytes *out, tp_view text)
 {
-    return write_escaped(out, text, &(struct style){"\\", "\\x%02x", "\\x%02x"});
+    return write_escaped(out, text, &(struct style){"\\", "\\x%02x", "\\xc2\\x%02x", "\\x%02x"});
 }
 
 bool text_json(tp_bytes *out, tp_view text)
 {
     return tp_bytes_append_byte(out, '"') &&
-           write_escaped(out, text, &(struct style){"\\\"", "\\u%04x", "\\ufffd"}) &&
+           write_escaped(out, text, &(struct style){"\\\"", "\\u%04x", "\\u%04x", "\\ufffd"}) &&
            tp_bytes_append_byte(out, '"');
 }

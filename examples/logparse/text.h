@@ -6,14 +6,15 @@
 
 #include <tidepool.h>
 
-/* On one line, safe for a terminal: tabs and newlines as \t and \n, other control bytes, and what
-   is no UTF-8, as \x and two digits. A backslash stays. */
+/* On one line, safe for a terminal: tabs and newlines as \t and \n, other control bytes, both bytes
+   of U+0080 to U+009F, and what is no UTF-8, as \x and two digits. A backslash stays. */
 bool text_shown(tp_bytes *out, tp_view text);
 
 /* The same with a backslash as \\, so that it can be undone. */
 bool text_cell(tp_bytes *out, tp_view text);
 
-/* A JSON string, with its quotes. What is no UTF-8 becomes U+FFFD, one for each byte. */
+/* A JSON string, with its quotes; other controls as \u and four digits. What is no UTF-8 becomes
+   U+FFFD, one for each byte. */
 bool text_json(tp_bytes *out, tp_view text);
 
 #endif

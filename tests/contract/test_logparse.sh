@@ -190,6 +190,14 @@ echo 'what is this?' >"$work/unknown"
 run 2 "$work/unknown" "$work/common"
 told "$work/unknown: no known format in its first lines; --format names one"
 same "the other file" "100 lines = 100 parsed + 0 bad" "$(sum)"
+{
+    head -c 200000 /dev/zero | tr '\0' x
+    echo
+    head -n 31 "$work/common"
+} >"$work/late"
+run 0 "$work/late"
+same "a format behind 200 KB" "32 lines = 31 parsed + 1 bad" "$(sum)"
+same "a format behind 200 KB of a pipe" "$(cat "$work/out")" "$(cat "$work/late" | "$logparse")"
 run 0 --format=syslog /dev/null
 same "an empty log" "0 lines = 0 parsed + 0 bad" "$(cat "$work/out")"
 run 0 </dev/null
@@ -246,11 +254,16 @@ same "exit at a closed pipe" 2 "$(cat "$work/status")"
 told 'tp-logparse: standard output: Broken pipe'
 "$logparse" --stats "$work/log" >"$work/out" 2>/dev/full
 same "exit at full standard error" 2 $?
-for option in --bogus --format=nginx --threads=0 --threads=x --top=0 --top=-1 --distinct=0; do
+for option in --bogus --format=nginx --threads=0 --threads=x --top=0 --top=-1 --top=1073741825 \
+    --distinct=0 --distinct=1073741825; do
     run 2 "$option" /dev/null
     told '^tp-logparse: '
     told "$(echo "$option" | sed 's/=.*//')"
     told '^usage: '
+done
+for option in --top --distinct; do
+    run 2 $option=0 /dev/null
+    told "^tp-logparse: $option=0: must be a number from 1 to 1073741824$"
 done
 run 0 --help
 same "usage" "usage: tp-logparse" "$(cut -d ' ' -f 1-2 "$work/out" | head -n 1)"

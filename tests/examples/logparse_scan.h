@@ -18,7 +18,9 @@
 /* What a scan said: lines' cells, faults, and problems, in the order that they were told. */
 struct heard {
     tp_bytes lines, faults, problems;
-    int truncate_fd; /* where >= 0: the file is cut as the first line is heard */
+    int truncate_fd;       /* where >= 0: the file is cut as the first line is heard */
+    unsigned no_memory_at; /* where > 0: for this line, and those behind it */
+    unsigned lines_n;      /* counted for no_memory_at: one thread */
     bool write_fails;
 };
 
@@ -32,6 +34,10 @@ static inline bool hear_line(void *context, enum log_format format,
     struct heard *heard = context;
     if (heard->truncate_fd >= 0)
         assert_int_equal(ftruncate(heard->truncate_fd, 10), 0);
+    if (heard->no_memory_at != 0 && ++heard->lines_n >= heard->no_memory_at) {
+        errno = ENOMEM;
+        return false;
+    }
     return print_cells(out, format, heard_line);
 }
 

@@ -159,7 +159,9 @@ static void test_bad_access(void **state)
     bad_behind_head(common, "\"GET /\" 2x0 1", "the status is not three digits");
     bad_behind_head(common, "\"GET /\" 200", "no bytes");
     bad_behind_head(common, "\"GET /\" 200 1x", "the bytes are no number");
-    bad_behind_head(common, "\"GET /\" 200 12345678901234567890", "the bytes are no number");
+    bad_behind_head(common, "\"GET /\" 200 12345678901234567890",
+                    "the bytes are more than 19 digits");
+    bad_behind_head(common, "\"GET /\" 200 1234567890123456789x", "the bytes are no number");
     bad_behind_head(common, "\"GET /\" 200 1 \"-\" \"-\"", "text behind the bytes");
     bad_behind_head(LOG_COMBINED, "\"GET /\" 200 1", "no referer in quotes");
     bad_behind_head(LOG_COMBINED, "\"GET /\" 200 1 \"-\"", "no agent in quotes");

@@ -62,8 +62,8 @@ static void test_the_first_few(void **state)
         for (unsigned t = 0; t < LOG_TABLES; t++) {
             assert_int_equal(few.tables[t].len, all.tables[t].len);
             for (size_t row = 0; row < few.tables[t].len && row < tops[i]; row++)
-                assert_true(tp_view_equal(few.tables[t].data[row]->key,
-                                          all.tables[t].data[row]->key));
+                assert_true(
+                    tp_view_equal(few.tables[t].data[row]->key, all.tables[t].data[row]->key));
         }
         log_report_free(&few);
     }
@@ -96,15 +96,15 @@ static void test_nothing_and_no_format(void **state)
     tp_bytes_free(&text);
 }
 
-static void test_file_that_shrinks(void **state)
+/* That is told once, however much of it is missing. */
+static void shrink(unsigned threads)
 {
-    char *names[] = {path};
-    struct log_options options = {.format = LOG_COMBINED, .threads = 1, .block_bytes = 4096};
+    char *names[] = {path}, wanted[128];
+    struct log_options options = {.format = LOG_COMBINED, .threads = threads, .block_bytes = 4096};
     struct heard heard = {.truncate_fd = -1};
     struct log_report report;
     tp_bytes text = {0};
     FILE *file;
-    (void)state;
     for (unsigned i = 0; i < 1000; i++) {
         add_access(&text, 1, 0);
         add(&text, "\n");
@@ -117,7 +117,41 @@ static void test_file_that_shrinks(void **state)
     fclose(file);
     assert_true(report.failed);
     assert_true(report.parsed > 0 && report.parsed < 1000);
-    assert_non_null(strstr(tp_bytes_str(&heard.problems), "became shorter"));
+    snprintf(wanted, sizeof(wanted), "%s: it became shorter meanwhile\n", path);
+    assert_text(&heard.problems, wanted);
+    log_report_free(&report);
+    hear_nothing(&heard);
+    tp_bytes_free(&text);
+}
+
+static void test_file_that_shrinks(void **state)
+{
+    (void)state;
+    shrink(1);
+    shrink(4);
+}
+
+/* The line that there was no memory for is not counted, and those in front of it are. */
+static void test_no_memory(void **state)
+{
+    char *names[] = {path}, wanted[128];
+    struct log_options options = {.format = LOG_COMBINED, .threads = 1, .block_bytes = 500};
+    struct heard heard = {.truncate_fd = -1, .no_memory_at = 9};
+    struct log_report report;
+    tp_bytes text = {0};
+    (void)state;
+    add(&text, "no line\n");
+    for (unsigned i = 0; i < 50; i++) {
+        add_access(&text, 1, 0);
+        add(&text, "\n");
+    }
+    write_file(&text);
+    scan(options, names, 1, &heard, &report);
+    assert_true(report.failed);
+    assert_int_equal(report.parsed, 8);
+    assert_int_equal(report.bad, 1);
+    snprintf(wanted, sizeof(wanted), "%s: no memory for its lines\n", path);
+    assert_text(&heard.problems, wanted);
     log_report_free(&report);
     hear_nothing(&heard);
     tp_bytes_free(&text);
@@ -139,7 +173,7 @@ static void test_write_that_fails(void **state)
     scan(options, names, 1, &heard, &report);
     assert_true(report.failed);
     assert_true(report.parsed < 100);
-    assert_text(&heard.problems, "output: No space left on device\n");
+    assert_text(&heard.problems, "standard output: No space left on device\n");
     log_report_free(&report);
     hear_nothing(&heard);
     tp_bytes_free(&text);
@@ -202,8 +236,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_several_files),          cmocka_unit_test(test_the_first_few),
-        cmocka_unit_test(test_nothing_and_no_format),
-        cmocka_unit_test(test_file_that_shrinks),      cmocka_unit_test(test_write_that_fails),
+        cmocka_unit_test(test_nothing_and_no_format),  cmocka_unit_test(test_file_that_shrinks),
+        cmocka_unit_test(test_write_that_fails),       cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_no_allocation_per_line),
     };
     return cmocka_run_group_tests_name("logparse_files", tests, make_path, remove_path);

@@ -153,6 +153,29 @@ static void test_same_hash(void **state)
     tp_arena_destroy(arena);
 }
 
+/* Bytes are added up as far as 64 bits go. */
+static void test_most_bytes(void **state)
+{
+    tp_arena *arena = tp_arena_create(NULL);
+    struct log_counts into, from;
+    (void)state;
+    assert_non_null(arena);
+    log_counts_init(&into, arena, 4, 7);
+    log_counts_init(&from, arena, 4, 7);
+    assert_true(log_counts_add(&into, tp_view_from_str("a"), UINT64_MAX - 1));
+    assert_true(log_counts_add(&into, tp_view_from_str("a"), 1));
+    assert_int_equal(into.last->bytes, UINT64_MAX);
+    assert_true(log_counts_add(&into, tp_view_from_str("a"), 9));
+    assert_int_equal(into.last->bytes, UINT64_MAX);
+    assert_true(log_counts_add(&into, tp_view_from_str("b"), 3));
+    assert_true(log_counts_add(&from, tp_view_from_str("b"), UINT64_MAX - 2));
+    assert_true(log_counts_merge(&into, &from));
+    assert_int_equal(into.last->bytes, UINT64_MAX);
+    log_counts_free(&into);
+    log_counts_free(&from);
+    tp_arena_destroy(arena);
+}
+
 /* Longer than the 16 bits in which ck keeps lengths, and none at all. */
 static void test_long_and_empty_keys(void **state)
 {
@@ -195,6 +218,8 @@ static void assert_written(write_text *write, const char *text, size_t n, const 
 static void test_escapes(void **state)
 {
     static const char text[] = "a\t\"\\\n\r\0\x1b\x7f\xc3\xa9\xff\xe2\x82\xac\xf0\x9f\x92\xa9/";
+    static const char c1[] = "\xc2\x80[\xc2\x9b"
+                             "2J\xc2\x9f\xc2\xa0\xc3\x9b\xc2";
     static const struct {
         const char *bytes;
         unsigned n_bad; /* replaced */
@@ -216,6 +241,12 @@ static void test_escapes(void **state)
                    "\"a\\t\\\"\\\\\\n\\r\\u0000\\u001b\\u007f\xc3\xa9\\ufffd\xe2\x82\xac"
                    "\xf0\x9f\x92\xa9/\"");
     assert_written(text_json, "", 0, "\"\"");
+    assert_written(text_shown, c1, sizeof(c1) - 1,
+                   "\\xc2\\x80[\\xc2\\x9b2J\\xc2\\x9f\xc2\xa0\xc3\x9b\\xc2");
+    assert_written(text_cell, c1, sizeof(c1) - 1,
+                   "\\xc2\\x80[\\xc2\\x9b2J\\xc2\\x9f\xc2\xa0\xc3\x9b\\xc2");
+    assert_written(text_json, c1, sizeof(c1) - 1,
+                   "\"\\u0080[\\u009b2J\\u009f\xc2\xa0\xc3\x9b\\ufffd\"");
     for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++) {
         char wanted[32] = "\"";
         for (unsigned bad = 0; bad < invalid[i].n_bad; bad++)
@@ -270,22 +301,24 @@ static void test_faults(void **state)
 static void test_tables(void **state)
 {
     struct log_count counts[] = {{tp_view_from_str("a\"\n"), 3, 12, 0, NULL},
-                                 {tp_view_from_str("b"), 2, 30, 0, NULL}};
+                                 {tp_view_from_str("b"), 2, UINT64_MAX, 0, NULL}};
     struct log_report report = {.lines = 6, .parsed = 5, .bad = 1, .bytes = 99};
     tp_bytes out = {0};
     (void)state;
     for (size_t i = 0; i < 2; i++)
         assert_true(tp_vec_push(&report.tables[LOG_BY_PATH], &counts[i]));
-    assert_true(print_tables(&out, &report, 1));
+    assert_true(print_tables(&out, &report, 2));
     assert_string_equal(tp_bytes_str(&out), "6 lines = 5 parsed + 1 bad\n\n"
-                                            "       lines           bytes  path (1 of 2)\n"
-                                            "           3              12  a\"\\n\n");
+                                            "       lines           bytes  path (2 of 2)\n"
+                                            "           3              12  a\"\\n\n"
+                                            "           2 18446744073709551615  b\n");
     tp_bytes_reset(&out);
     assert_true(print_json(&out, &report, 9));
-    assert_string_equal(tp_bytes_str(&out),
-                        "{\"lines\":6,\"parsed\":5,\"bad\":1,\"bytes\":99,\"keys\":{\"path\":2}}\n"
-                        "{\"table\":\"path\",\"key\":\"a\\\"\\n\",\"lines\":3,\"bytes\":12}\n"
-                        "{\"table\":\"path\",\"key\":\"b\",\"lines\":2,\"bytes\":30}\n");
+    assert_string_equal(
+        tp_bytes_str(&out),
+        "{\"lines\":6,\"parsed\":5,\"bad\":1,\"bytes\":99,\"keys\":{\"path\":2}}\n"
+        "{\"table\":\"path\",\"key\":\"a\\\"\\n\",\"lines\":3,\"bytes\":12}\n"
+        "{\"table\":\"path\",\"key\":\"b\",\"lines\":2,\"bytes\":18446744073709551615}\n");
     tp_vec_free(&report.tables[LOG_BY_PATH]);
     tp_bytes_free(&out);
 }
@@ -303,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_sized_and_too_small),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_same_hash),
+        cmocka_unit_test(test_most_bytes),
         cmocka_unit_test(test_long_and_empty_keys),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_lines),

@@ -67,8 +67,6 @@ static void test_any_blocks_and_threads(void **state)
             struct heard heard = {.truncate_fd = -1};
             struct log_report report;
             options.block_bytes = block_sizes[i / 2];
-            if (options.block_bytes < 100)
-                options.format = LOG_COMBINED;
             scan(options, names, 1, &heard, &report);
             assert_text(&heard.problems, "");
             assert_same(&heard.lines, &wanted.lines);
@@ -101,9 +99,10 @@ static void *feed_pipe(void *argument)
     return NULL;
 }
 
+/* The format is to be found. */
 static void scan_pipe(const tp_bytes *text, size_t block_bytes, size_t piece, struct heard *heard)
 {
-    struct log_options options = {.format = LOG_COMBINED, .threads = 3, .block_bytes = block_bytes};
+    struct log_options options = {.format = LOG_FORMATS, .threads = 3, .block_bytes = block_bytes};
     struct log_report report;
     struct feed feed = {.text = text, .piece = piece};
     char name[32], *names[] = {name};
@@ -129,6 +128,8 @@ static void test_pipes(void **state)
     for (unsigned round = 0; round < 30; round++) {
         struct heard wanted = {.truncate_fd = -1}, heard = {.truncate_fd = -1};
         tp_bytes_reset(&text);
+        add_access(&text, 1, 0);
+        add(&text, "\n");
         add_mixture(&text, round * 4);
         refer(&text, &wanted);
         scan_pipe(&text, block_sizes[round % COUNT(block_sizes)], 1 + below(3000), &heard);
@@ -136,6 +137,37 @@ static void test_pipes(void **state)
         assert_same(&heard.faults, &wanted.faults);
         hear_nothing(&wanted);
         hear_nothing(&heard);
+    }
+    tp_bytes_free(&text);
+}
+
+/* By the first 32 lines, whatever a block's size is, of a file and of a pipe. */
+static void test_format_of_any_blocks(void **state)
+{
+    char *names[] = {path};
+    tp_bytes text = {0};
+    (void)state;
+    for (unsigned i = 0; i < 1500; i++)
+        assert_true(tp_bytes_append_byte(&text, 'x'));
+    for (unsigned i = 0; i < 6; i++) {
+        add(&text, "\n");
+        add(&text, samples[i == 0 ? LOG_HDFS : LOG_COMBINED]);
+    }
+    write_file(&text);
+    for (size_t i = 0; i < COUNT(block_sizes); i++) {
+        struct log_options options = {
+            .format = LOG_FORMATS, .threads = 1, .block_bytes = block_sizes[i]};
+        struct heard file = {.truncate_fd = -1}, piped = {.truncate_fd = -1};
+        struct log_report report;
+        scan(options, names, 1, &file, &report);
+        assert_text(&file.problems, "");
+        assert_int_equal(report.parsed, 5);
+        scan_pipe(&text, block_sizes[i], 1 << 20, &piped);
+        assert_same(&piped.lines, &file.lines);
+        assert_same(&piped.faults, &file.faults);
+        log_report_free(&report);
+        hear_nothing(&file);
+        hear_nothing(&piped);
     }
     tp_bytes_free(&text);
 }
@@ -223,11 +255,9 @@ static void test_two_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_blocks_and_threads),
-        cmocka_unit_test(test_pipes),
-        cmocka_unit_test(test_longest_line),
-        cmocka_unit_test(test_longest_line_of_a_file),
-        cmocka_unit_test(test_two_streams),
+        cmocka_unit_test(test_any_blocks_and_threads), cmocka_unit_test(test_pipes),
+        cmocka_unit_test(test_format_of_any_blocks),   cmocka_unit_test(test_longest_line),
+        cmocka_unit_test(test_longest_line_of_a_file), cmocka_unit_test(test_two_streams),
     };
     return cmocka_run_group_tests_name("logparse_scan", tests, make_path, remove_path);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A fuzz target for libFuzzer: the log parser. An input's first three bytes say the format, the
-   block's size and the longest line; the rest is a log. It is cut at newlines here, one line at a
-   time, each in memory of just its size; and it is scanned as a file and as a pipe. All three must
-   say the same, and a field must lie within its line. */
+/* A fuzz target for libFuzzer: the log parser. An input's first three bytes say the format
+   (or, from 128 on, that the log tells it), the block's size and the longest line; the rest is a
+   log. It is cut at newlines here, one line at a time, each in memory of just its size; and it is
+   scanned as a file and as a pipe. All three must say the same, and a field must lie within its
+   line. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 
 struct settings {
     enum log_format format;
+    bool detect; /* the scan has to find the format */
     size_t block_bytes, line_bytes_max;
 };
 
@@ -105,7 +107,7 @@ static void scan(const struct settings *settings, int fd, size_t n, const tp_byt
                  const tp_bytes *wanted_faults)
 {
     struct log_listener listener = {NULL, hear_line, hear_block, NULL, hear_problem};
-    struct log_options options = {.format = settings->format,
+    struct log_options options = {.format = settings->detect ? LOG_FORMATS : settings->format,
                                   .threads = 1,
                                   .distinct = 1,
                                   .block_bytes = settings->block_bytes,
@@ -154,7 +156,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     settings.block_bytes = 1 + data[1];
     settings.line_bytes_max = 1 + 4 * (size_t)data[2];
     log = tp_view_from_mem(data + 3, n - 3);
-    (void)log_format_detect(log);
+    settings.detect = data[0] >= 128 && log.len != 0;
+    if (settings.detect) {
+        settings.format = log_format_detect(log);
+        if (settings.format == LOG_FORMATS)
+            return 0;
+        settings.line_bytes_max = LOG_BYTES_MAX; /* all of the first lines are judged */
+    }
     parse(&settings, log, &lines, &faults);
     file = memfd_create("log", MFD_CLOEXEC);
     must(file >= 0 && pipe(ends) == 0, "files");
