@@ -77,7 +77,7 @@ static void print_stats(struct tool *tool, uint64_t allocations, double seconds)
     fprintf(stderr,
             "tp-json: %" PRIu64 " texts, %" PRIu64 " rejected, %" PRIu64
             " bytes, %.1f MB/s, arena peak %" PRIu64 " bytes, %" PRIu64
-            " allocations, none seen behind text %" PRIu64 "\n",
+            " allocations (all by text %" PRIu64 ")\n",
             tool->texts, tool->rejected, tool->bytes, (double)tool->bytes / seconds / 1e6,
             arena.peak, tool->allocations - allocations, tool->settled);
 }

@@ -197,7 +197,7 @@ records() {
 # allocations N: of a run over N records
 allocations() {
     records "$1" | "$json" --lines --compact --stats 2>&1 >/dev/null |
-        sed -n "s/^tp-json: $1 texts, 0 rejected, .* \([0-9]*\) allocations, none .*/\1/p"
+        sed -n "s/^tp-json: $1 texts, 0 rejected, .* \([0-9]*\) allocations (all by .*/\1/p"
 }
 
 few=$(allocations 2000)
