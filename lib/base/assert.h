@@ -5,11 +5,13 @@
 #ifndef TPI_BASE_ASSERT_H
 #define TPI_BASE_ASSERT_H
 
+#include <tidepool/attrs.h>
+
 /* Prints "tidepool: " and the line to stderr without allocating, and aborts. Async-signal-safe. */
-TPI_COLD TPI_FORMAT(1, 2) __attribute__((noreturn)) void tpi_fatal(const char *format, ...);
+TPI_COLD TP_FORMAT(1, 2) __attribute__((noreturn)) void tpi_fatal(const char *format, ...);
 
 /* The same line without the abort: for what the user should know once. */
-TPI_COLD TPI_FORMAT(1, 2) void tpi_warn(const char *format, ...);
+TPI_COLD TP_FORMAT(1, 2) void tpi_warn(const char *format, ...);
 
 #define tpi_check(condition, ...)                                                                  \
     do {                                                                                           \

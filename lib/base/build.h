@@ -36,7 +36,6 @@ enum { tpi_sanitized = 0 };
 #define tpi_likely(x) __builtin_expect(!!(x), 1)
 #define tpi_unlikely(x) __builtin_expect(!!(x), 0)
 #define TPI_COLD __attribute__((cold, noinline))
-#define TPI_FORMAT(string, first) __attribute__((format(printf, string, first)))
 #define TPI_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
 #endif
