@@ -22,6 +22,7 @@ tidepooladaptinclude_HEADERS = \
 tidepooldetailincludedir = $(tidepoolincludedir)/detail
 tidepooldetailinclude_HEADERS = \
 	include/tidepool/detail/classes.h \
+	include/tidepool/detail/gc.h \
 	include/tidepool/detail/local.h \
 	include/tidepool/detail/sequence_none.h \
 	include/tidepool/detail/sequence_x86_64.h

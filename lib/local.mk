@@ -32,11 +32,32 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/cache/thread.c \
 	lib/cache/thread.h \
 	lib/cache/traffic.c \
+	lib/gc/alloc.c \
+	lib/gc/barrier.c \
+	lib/gc/checks.c \
+	lib/gc/cleanups.c \
+	lib/gc/collector.h \
+	lib/gc/cycle.c \
 	lib/gc/gc.h \
+	lib/gc/handshake.c \
+	lib/gc/layout.c \
+	lib/gc/mark.c \
+	lib/gc/mutator.c \
 	lib/gc/pacer.c \
+	lib/gc/pooled.c \
+	lib/gc/roots.c \
 	lib/gc/service.c \
+	lib/gc/signal.c \
+	lib/gc/stack.c \
+	lib/gc/stats.c \
+	lib/gc/sweep.c \
+	lib/gc/wbcheck.c \
+	lib/gc/weak.c \
+	lib/gc/worklist.c \
 	lib/heap/central.c \
 	lib/heap/classes.c \
+	lib/heap/collected.c \
+	lib/heap/descriptor.h \
 	lib/heap/heap.h \
 	lib/heap/large.c \
 	lib/heap/metadata.c \
@@ -69,6 +90,9 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/pool/stock.c \
 	lib/pool/traffic.c \
 	lib/pool/wait.c \
+	lib/report/gctrace.c \
+	lib/report/memstats.c \
+	lib/report/report.h \
 	lib/runtime/options.c \
 	lib/runtime/options.h \
 	lib/runtime/runtime.c \

@@ -1,21 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Collection cycles, by their prefixed names. A cycle rotates every pool and every size class's
-   cache (what was idle becomes a victim, what was a victim is dropped) and gives idle pages
-   back. */
+/* The collected heap, and collection cycles, by their prefixed names.
+
+   A concurrent, non-moving, tri-colour mark-sweep collector: no moment when all threads stand still.
+   A program that never allocates here never marks; its cycles rotate every pool and every size
+   class's cache (what was idle becomes a victim, what was a victim is dropped) and give idle pages
+   back. docs/COLLECTOR.md tells the algorithm.
+
+   What a program owes the collector:
+   - A pointer to a collected object is stored into memory only with tp_gc_store and its kin: into
+     collected and pooled objects, root ranges and root arenas alike. Local variables are free;
+     storing NULL, or into an object that nobody else has seen and that was just allocated, too.
+   - Handed to another thread by other means (a pipe, a queue, pthread_create's argument), it goes
+     through tp_gc_shade first, and the giver keeps it until the taker has it.
+   - A thread that holds such pointers is attached: its first allocation does that, or
+     tp_gc_thread_attach. Its stack and registers are searched conservatively; pointers into the
+     middle of an object count, pointers behind its end do not.
+   - Global and thread-local variables count only where tp_gc_root_add says so.
+   - A thread that will not call the library for a while (a system call that blocks, a wait, a long
+     loop) says so with tp_gc_blocking_begin, or calls tp_gc_safepoint now and then. One that does
+     neither is asked by a signal after 10 ms (TIDEPOOL=gcsignal=N), which may interrupt its system
+     call with EINTR.
+   - None of these functions is for signal handlers. */
 #ifndef TIDEPOOL_GC_H
 #define TIDEPOOL_GC_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <tidepool/attrs.h>
+#include <tidepool/detail/classes.h>
+#include <tidepool/detail/gc.h>
 
 TP_BEGIN_DECLS
 
 /* Where an object's pointers into the collected heap are. */
 typedef struct tp_gc_type tp_gc_type;
 
+/* --- cycles --- */
+
 /* Runs one whole cycle that begins after the call, and returns its number when it has ended: every
-   object that the cycle dropped has been destructed and given back by then. Called from a pool's
-   callback it only asks for the cycle and returns the number that the cycle will have.
+   object that the cycle dropped has been destructed and given back by then, and every cleanup that
+   it found has run. Called from a callback (a pool's, a cleanup) it only asks for the cycle and
+   returns the number that the cycle will have; where a thread cannot be made to answer for a
+   second, it returns before the end, and a line on stderr names that thread.
    Any thread; it waits, so hold no lock that a destruct callback takes. */
 TP_API uint64_t tp_gc_collect(void);
 
@@ -28,10 +55,141 @@ TP_API uint64_t tp_gc_cycle(void);
 TP_API int tp_gc_percent_set(int percent);
 
 /* A soft limit in bytes on the memory of the heap's spans and resident free pages (as Go's
-   debug.SetMemoryLimit): beyond it cycles start and idle pages are given back at once. A negative
-   value changes nothing; INT64_MAX, the value at the start, means no limit. Returns the value
-   before. Any thread. */
+   debug.SetMemoryLimit): beyond it cycles start and idle pages are given back at once. Collected
+   allocations that a whole cycle cannot make room for fail with ENOMEM. A negative value changes
+   nothing; INT64_MAX, the value at the start, means no limit. Returns the value before. Any
+   thread. */
 TP_API int64_t tp_gc_memory_limit_set(int64_t bytes);
+
+/* --- types --- */
+
+/* Defines a type of collected object for this file:
+
+       struct node { struct node *left, *right; long key; };
+       TP_GC_TYPE(node_type, struct node, left, right);
+
+   after the struct's name come its members (24 at most) that hold pointers into the collected heap.
+   Members that are arrays or structs are named as a whole: each word of them may be a pointer, and
+   what is none is ignored. So may each word of a flexible last member that is named. Members that
+   are not named are never looked at. */
+#define TP_GC_TYPE(NAME, ...) TP_DETAIL_GC_TYPE(NAME, __VA_ARGS__, )
+
+/* --- allocation. All: zeroed; aligned to 16 bytes; the collector's: there is no free. NULL + errno:
+   ENOMEM, EOVERFLOW (n too large). Any thread: the first call attaches it --- */
+
+/* n objects of the type in a row. n = 0 is 1. */
+TP_API TP_NODISCARD void *tp_gc_alloc_array(const tp_gc_type *type, size_t n);
+/* One object with n elements of its flexible last member; of n bytes, where the type does not name
+   that member. */
+TP_API TP_NODISCARD void *tp_gc_alloc_flex(const tp_gc_type *type, size_t n);
+/* size bytes that hold no pointers into the collected heap. */
+TP_API TP_NODISCARD TP_ALLOC_SIZE(1) void *tp_gc_alloc_leaf(size_t size);
+/* size bytes of which any aligned word may be a pointer. */
+TP_API TP_NODISCARD TP_ALLOC_SIZE(1) void *tp_gc_alloc_conservative(size_t size);
+
+/* One object. */
+#ifdef TP_CALLS
+TP_API TP_NODISCARD void *tp_gc_alloc(const tp_gc_type *type);
+#else
+TP_NODISCARD static inline void *tp_gc_alloc(const tp_gc_type *type)
+{
+    uint32_t layout = __atomic_load_n(&type->layout, __ATOMIC_RELAXED);
+    void *object = tp_detail_gc_take(&tp_detail_gc_self.runs[layout], type->slot_bytes);
+    return TP_LIKELY(object != (void *)0) ? object : tp_detail_gc_alloc(type);
+}
+#endif
+
+/* --- stores. `slot` points at a pointer; its type is checked against the value's. Each argument is
+   evaluated once. Any attached thread; two threads that write one slot at a time do so with
+   tp_gc_cas or tp_gc_exchange --- */
+
+/* *slot = value; a release: what was written into the object before is seen by who reads it. */
+#define tp_gc_store(slot, value) tp_detail_gc_store((slot), 1 ? (value) : *(slot))
+/* If *slot is old it becomes value; whether it did. Sequentially consistent. */
+#define tp_gc_cas(slot, old, value)                                                                \
+    tp_detail_gc_cas((slot), 1 ? (old) : *(slot), 1 ? (value) : *(slot))
+/* *slot becomes value; what it was. Sequentially consistent. */
+#define tp_gc_exchange(slot, value)                                                                \
+    ((__typeof__(*(slot)))tp_detail_gc_exchange((slot), 1 ? (value) : *(slot)))
+/* memmove of n elements of dst's type. */
+#define tp_gc_move(dst, src, n) tp_detail_gc_move((dst), 1 ? (src) : (dst), (n) * sizeof(*(dst)))
+
+/* Between the two, this thread may write pointers into one object by plain stores (a constructor, a
+   sort). Pairs nest, 8 deep; they end in any order. Aborts beyond that, or where `object` is not
+   being edited. */
+TP_API void tp_gc_edit_begin(void *object);
+TP_API void tp_gc_edit_end(void *object);
+
+/* Before a pointer is handed to another thread by other means than a store. NULL, and what is no
+   collected object, is ignored. */
+TP_API void tp_gc_shade(void *object);
+
+/* --- roots --- */
+
+/* Keeps an object alive until as many unpins as pins. Returns it; NULL + errno: ENOMEM, or EINVAL
+   where it is no collected object. Unpinning what is not pinned aborts. Any attached thread. */
+TP_API void *tp_gc_pin(void *object);
+TP_API void tp_gc_unpin(void *object);
+
+/* Each aligned word of [base, base + bytes) may be a pointer: global variables, thread-local ones,
+   memory of malloc. It must be readable until it is removed. 0; -1 + errno: ENOMEM, EINVAL (NULL, no
+   whole word, or overlaps another range; for remove: not the base of one). After tp_gc_root_remove
+   the range is not read any more. Any thread. */
+TP_API int tp_gc_root_add(void *base, size_t bytes);
+TP_API int tp_gc_root_remove(void *base);
+
+/* --- threads --- */
+
+/* Attaches the calling thread; again is nothing. 0; -1 + errno ENOMEM. Threads detach by themselves
+   when they end. */
+TP_API int tp_gc_thread_attach(void);
+/* From now on the thread holds no pointer into the collected heap. Nothing if it is not attached.
+   Not in a callback. */
+TP_API void tp_gc_thread_detach(void);
+
+/* Answers the collector if it waits for this thread; else one load and one test. */
+static inline void tp_gc_safepoint(void)
+{
+    if (TP_UNLIKELY(__atomic_load_n(&tp_detail_gc_self.poll, __ATOMIC_RELAXED) != 0))
+        tp_detail_gc_safepoint();
+}
+
+/* Between the two the thread touches no collected object and calls nothing that does; the collector
+   answers for it, with its stack as it was at begin. Pairs nest. In a thread that is not attached
+   they do nothing. Both keep errno. A function that begins need not be the one that ends. */
+TP_API void tp_gc_blocking_begin(void);
+TP_API void tp_gc_blocking_end(void);
+/* Calls fn between the two. */
+TP_API void *tp_gc_blocking_call(void *(*fn)(void *arg), void *arg);
+
+/* Says that [base, base + bytes) is a stack that this thread runs coroutines on; each word of it is
+   searched, and while the thread runs on it, what is above its stack pointer. Before another thread
+   resumes the coroutine, this one removes the stack and that one adds it. 0; -1 + errno: ENOMEM,
+   EINVAL (for remove: not the base of one of this thread's). */
+TP_API int tp_gc_stack_add(void *base, size_t bytes);
+TP_API int tp_gc_stack_remove(void *base);
+
+/* --- cleanups and weak references --- */
+
+/* Runs fn(arg) on the service thread after a cycle found that `object` is not reachable: once, in
+   no order, and not at exit. The object is gone by then. What arg points to is kept alive until it
+   ran; so arg must not lead to the object. fn may allocate. Returns a handle, good until fn begins
+   or it is cancelled. NULL + errno: ENOMEM; EINVAL where `object` is no collected object, is a
+   pool's (its end is destruct), or is arg. */
+typedef struct tp_gc_cleanup tp_gc_cleanup;
+TP_API TP_NODISCARD tp_gc_cleanup *tp_gc_cleanup_add(void *object, void (*fn)(void *arg),
+                                                     void *arg);
+/* fn will not run. NULL is ignored. Only while the object is reachable. */
+TP_API void tp_gc_cleanup_cancel(tp_gc_cleanup *cleanup);
+
+/* A reference that does not keep its object alive. The caller owns it: tp_gc_weak_free, at any time.
+   NULL + errno: ENOMEM; EINVAL where `object` is no collected object. */
+typedef struct tp_gc_weak tp_gc_weak;
+TP_API TP_NODISCARD tp_gc_weak *tp_gc_weak_make(void *object);
+/* The object, or NULL after a cycle found it unreachable. Attaches the thread; NULL too for want of
+   memory for that, with errno ENOMEM. */
+TP_API TP_NODISCARD void *tp_gc_weak_get(tp_gc_weak *weak);
+TP_API void tp_gc_weak_free(tp_gc_weak *weak); /* NULL is ignored */
 
 TP_END_DECLS
 

@@ -52,6 +52,34 @@ void tpi_pacer_grown(void);      /* the heap took pages; locks up to PAGES may b
 size_t
 tpi_pacer_cycle_ended(bool pressure); /* sets the next trigger; bytes of idle pages to keep */
 
+/* --- what pools and root arenas need of the collector: pooled.c --- */
+
+/* A pool's explicit object of `size` bytes, at least the type's: zeroed, not collected; what its
+   pointers lead to is kept alive until it is freed. NULL: ENOMEM. No lock held. */
+void *tpi_gc_rooted_alloc(const tp_gc_type *type, size_t size);
+void tpi_gc_rooted_free(void *object);
+/* A pool's collected object. */
+void *tpi_gc_pooled_alloc(const tp_gc_type *type);
+/* A cache of collected objects: during marking it is closed (TPI_CLOSED_MARKING), its puts shade,
+   and what idles in it is a root. Removed before it is closed. False: ENOMEM. */
+bool tpi_gc_cache_add(struct tpi_cache *cache);
+void tpi_gc_cache_remove(struct tpi_cache *cache);
+/* Memory of a root arena: read conservatively. Giving back what is parked happens at the end of
+   marking, by `release`. False: ENOMEM. */
+bool tpi_gc_chunk_add(void *base, size_t bytes);
+void tpi_gc_chunk_remove(void *base, size_t bytes, void (*release)(void *base, size_t bytes));
+
+/* --- cycle.c --- */
+
+/* Whether a collected object was ever allocated. If not, cycles need not mark. */
+bool tpi_gc_is_used(void);
+void tpi_gc_use(void); /* the first allocation: starts the service thread */
+/* One cycle, all but giving pages back. Caller: lib/gc/service.c's busy thread, in a blocking region
+   if it is attached. */
+void tpi_cycle_run(void (*drop)(void));
+/* While a handshake is stuck: called now and then with no lock held, so that drops go on. */
+extern void (*tpi_cycle_stalled)(void);
+
 /* --- fork --- */
 
 void tpi_gc_fork_prepare(void);

@@ -24,7 +24,10 @@ enum tpi_span_state {
     TPI_SPAN_FREE = 1,   /* its pages are in the page heap */
     TPI_SPAN_SMALL = 2,  /* slots of one size class */
     TPI_SPAN_LARGE = 3,  /* one object */
-    TPI_SPAN_PAGES = 4   /* pages that another room asked for */
+    TPI_SPAN_PAGES = 4,  /* pages that another room asked for */
+    TPI_SPAN_CLAIMED = 5, /* in the hands of one thread that frees or releases it */
+    TPI_SPAN_COLLECTED = 6, /* slots of one size class, the collector's */
+    TPI_SPAN_COLLECTED_LARGE = 7 /* one object, the collector's */
 };
 
 struct tpi_span;
@@ -52,6 +55,18 @@ void *tpi_large_resize(void *object, size_t bytes);
 /* Pages for the library's own use (magazines), not zeroed unless fresh; never more than 8192. */
 void *tpi_pages_alloc(size_t pages);
 void tpi_pages_free(void *at);
+
+/* --- collected spans: collected.c. lib/gc sees into them (heap/descriptor.h) --- */
+
+/* A span of a size class for lib/gc: every slot free, marks 0, owner NULL, layout as given,
+   needs_zero as its pages were. NULL: ENOMEM. The caller calls tpi_heap_hooks.grown, by
+   tpi_heap_grown, when it holds no lock. */
+struct tpi_span *tpi_collected_span_new(unsigned size_class, void *layout);
+/* One zeroed large object: slots 1, marks[0] as given before anybody finds it. */
+struct tpi_span *tpi_collected_large_new(size_t bytes, void *layout, uint8_t mark);
+/* No object of it is in use. */
+void tpi_collected_span_free(struct tpi_span *span);
+void tpi_heap_grown(void);
 
 /* --- from an address: pagemap.c. Any address, interior ones too; constant time --- */
 
@@ -97,5 +112,7 @@ extern struct tpi_heap_hooks tpi_heap_hooks;
 void tpi_heap_fork_prepare(void);
 void tpi_heap_fork_parent(void);
 void tpi_heap_fork_child(void);
+
+#include "heap/descriptor.h"
 
 #endif

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* the write barrier behind the inlined test. */
+#include "gc/collector.h"

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Private to lib/gc: the collector's protocol, and what its files promise each other.
+
+   On the fly, non-moving, tri-colour mark-sweep: Dijkstra's insertion barrier with grey stacks
+   (Dijkstra, Lamport et al. 1978), soft handshakes (Doligez and Leroy 1993, Doligez and Gonthier
+   1994). White: not marked. Grey: marked, and in a mark buffer. Black: marked, and its fields were
+   read.
+
+   ONE CYCLE, as the collecting thread (the service thread, or whoever runs the cycle) sees it:
+   1. All spans are swept (each cycle ends with that). Choose the other colour of two.
+   2. Handshake BARRIER: each mutator turns its barrier on.
+   3. Pools of collected objects are closed to the inlined path; all caches rotate; what that dooms
+      is dropped. Handshake BLACK: each mutator marks what is left of its runs, and from now on marks
+      each run that it takes. So what it allocates is black.
+   4. Global roots are read: root ranges, pins, pooled objects, magazines of collected objects, root
+      arenas, cleanups' arguments.
+   5. Drain: take grey objects, shade what their fields point to, until no buffer has any and nobody
+      is at it.
+   6. Handshake SCAN: each mutator shades what its stack and registers point to, and hands its mark
+      buffer over. If anything was shaded or handed over in this round, by anybody: 5.
+   7. Under the weak lock: if nothing was since the round began, marking is over (`terminated`);
+      otherwise 5.
+   8. Weak references to white objects are cleared; cleanups of white objects are queued.
+   9. The sweep epoch goes up: every span is unswept. Handshake OFF: barrier off, allocate white; a
+      mutator takes runs only from spans that are swept in the epoch it has seen.
+   10. All spans are swept: slots that are allocated and white are free. Pools open again.
+   11. Cleanups run.
+
+   INVARIANTS
+   C1. While a mutator's barrier is off no object is black. (2 ends before 3 begins.)
+   C2. From the end of 3 to the end of marking, a black object points at no white object but through
+       a slot whose store is under way, and that store's value is shaded before.
+   C3. A white object that is reachable is reachable by white objects from a mutator's stack, or is
+       in a mark buffer's objects' reach.
+   C4. In a round that nobody shaded anything in, stacks hold no pointer to a white object: a
+       mutator that has answered can load a white pointer only from a grey or white object, hence
+       only if one that had not answered yet held it or its shading; and that one then finds it.
+   C5. Nobody sweeps between 1 and the end of 9. Nobody marks between 9's end and the next 3.
+   C6. A mark of the other colour is no mark. So a mutator that answers OFF late, and marks a run in
+       a span that another one has swept, does no harm; sweeping clears all marks.
+
+   ANSWERING. A handshake asks each mutator on the list (`requested`), and sets its poll flag. It is
+   answered exactly once, by one of
+   - the mutator, at a poll: entry and exit of the allocator's slow path, tp_gc_safepoint, a store's
+     slow path after its store, the ends of blocking regions, pool slow paths;
+   - the collecting thread, while the mutator is in a blocking region: state BLOCKED -> HELD by CAS,
+     answer, HELD -> BLOCKED. The mutator leaves by CAS BLOCKED -> RUNNING; where that fails it waits;
+   - the signal handler in that thread (signal.c), if in_runtime is 0; else the exit of the runtime
+     polls. In a barrier's block it first sets the instruction pointer back to the block's start.
+   Whoever answers takes no lock and calls no libc function that is not async-signal-safe.
+   A mutator that attaches counts as having answered; it takes over the modes asked for last. One
+   that detaches hands its buffer over and leaves the list, both under mutators_lock.
+
+   Any runtime code of a mutator that a signal handler must not see half done lies between
+   tpi_runtime_enter and tpi_runtime_leave.
+
+   RUNS AND SPANS. alloc_bits: 1 = allocated, or in a mutator's run. A run is taken in this order:
+   zero it; mark it (if black); set its alloc bits (release). A conservative hit reads the alloc bit,
+   then the mark. Slots above a run's next are the mutator's own through sweeps: they were marked
+   when the run was taken, or at BLACK. A span has one owner (a mutator) or none; only its owner takes
+   runs, only under its own in_runtime.
+   swept: even = swept in that epoch; odd = somebody is at it. Whoever wins the CAS from the last
+   epoch sweeps.
+
+   MARKS are bytes, so that setting one is a plain store: two threads that shade one object at once
+   push it twice, and it is scanned twice. TPI_MARK_LOST: shaded, but there was no memory for a
+   buffer; the drain then looks for such marks in all spans.
+
+   Locks, in order: COLLECTOR, MUTATORS, ROOTS, WEAK, LAYOUTS (interning), LAYOUT (one layout's
+   spans), then the heap's. The collecting thread waits for answers with COLLECTOR alone. */
+#ifndef TPI_GC_COLLECTOR_H
+#define TPI_GC_COLLECTOR_H
+
+#include <pthread.h>
+
+#include "gc/gc.h"
+
+enum {
+    TPI_LAYOUTS_MAX = 8192,
+    TPI_RUN_BYTES_MAX = 4096, /* of a run: what is zeroed at once */
+    TPI_EDITS_MAX = 8,
+    TPI_PIECE_BYTES = 128 << 10 /* of a large object, scanned at once */
+};
+
+/* Mark bytes. */
+enum tpi_mark {
+    TPI_MARK_WHITE = 0,
+    TPI_MARK_EVEN = 1, /* the two colours; a cycle has one */
+    TPI_MARK_ODD = 2,
+    TPI_MARK_LOST = 4, /* with a colour: grey, and in no buffer */
+    TPI_MARK_CHECK = 8 /* checkmark's second marking */
+};
+
+/* --- layouts: layout.c. Interned: types of one size class with pointers at the same places share
+   one, and its spans. Immutable once published; never freed --- */
+
+enum tpi_layout_flags {
+    TPI_LAYOUT_POOLED = 1, /* collected objects of a pool */
+    TPI_LAYOUT_ROOT = 2    /* a pool's explicit objects: each allocated slot is a root, never swept */
+};
+
+struct tpi_layout {
+    uint32_t number;     /* place in mutators' tables; from 1 */
+    uint32_t size_class; /* 0: large objects */
+    uint32_t slot_bytes; /* 0: large */
+    uint32_t flags;
+    /* Bit i of head: word i may be a pointer, for the first head_words; behind them the pattern of
+       tail_words is repeated up to the object's end (0: nothing). Leaf: both 0. Conservative:
+       head_words 0, tail_words 1. head_words and tail_words up to 64 have their bits in the first
+       word of head, tail. */
+    uint32_t head_words, tail_words;
+    const uint64_t *head, *tail;
+    uint64_t head_bits, tail_bits; /* the first words of those */
+    bool leaf;
+    const char *name; /* the type's that came first; our copy */
+
+    /* Spans. */
+    struct tpi_lock lock TPI_ALIGNED(TPI_CACHE_LINE); /* rank LAYOUT */
+    struct tpi_span **spans; /* all of this layout; NULL: a hole. From pages */
+    uint32_t count, room, holes;
+    uint32_t cursor;              /* spans from here on are unswept, but for those swept by others */
+    struct tpi_span *partial;     /* swept, without owner, with free slots; by `next` */
+};
+
+/* Layout numbers that exist from the start. */
+static inline uint32_t tpi_layout_leaf(unsigned size_class)
+{
+    return 1 + size_class; /* size_class 0: large */
+}
+
+static inline uint32_t tpi_layout_conservative(unsigned size_class)
+{
+    return 1 + TP_DETAIL_CLASSES + size_class;
+}
+
+struct tpi_layout *tpi_layout_numbered(uint32_t number);
+uint32_t tpi_layout_count(void); /* numbers below this are in use; acquire */
+enum tpi_form { TPI_FORM_SINGLE, TPI_FORM_ARRAY, TPI_FORM_FLEX };
+/* For one object of `bytes`; where no number is left, the conservative layout of that size. NULL:
+   ENOMEM. */
+struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, size_t bytes,
+                                 uint32_t flags);
+bool tpi_layouts_start(void);
+
+/* --- mutators: mutator.c --- */
+
+enum tpi_mutator_state { TPI_RUNNING = 0, TPI_BLOCKED = 1, TPI_HELD = 2 };
+
+enum tpi_handshake { /* step of the protocol above */
+    TPI_SHAKE_NONE,
+    TPI_SHAKE_BARRIER,
+    TPI_SHAKE_BLACK,
+    TPI_SHAKE_SCAN,
+    TPI_SHAKE_OFF,
+    TPI_SHAKE_PARK /* stw and checks: waits, as if in a blocking region, until the world goes on */
+};
+
+struct tpi_registers {
+    uintptr_t sp;
+    uintptr_t saved[20]; /* callee-saved; unused ones are 0 */
+};
+
+/* A registered coroutine stack. */
+struct tpi_stack_range {
+    uintptr_t low, high;
+    struct tpi_stack_range *next;
+};
+
+struct tpi_buffer;
+
+struct tpi_owned { /* what a run was taken from */
+    struct tpi_span *span;
+    uint32_t slot; /* slots below were looked at */
+    uint32_t unused;
+};
+
+/* Type-stable: given from one thread to the next. */
+struct tpi_mutator {
+    struct tpi_mutator *next, *previous; /* mutators_lock */
+    struct tp_detail_gc_self *self;      /* the thread's; valid while on the list */
+    struct tp_detail_gc_run *runs;       /* TPI_LAYOUTS_MAX */
+    struct tpi_owned *owned;             /* TPI_LAYOUTS_MAX */
+    uint32_t *layouts_used;              /* numbers; for walking the runs */
+    uint32_t layouts_used_count;         /* written by the owner in its runtime, release */
+
+    uint32_t state;                      /* atomic: enum tpi_mutator_state */
+    uint32_t requested, answered;        /* atomic: numbers of handshakes */
+    uint32_t in_runtime;                 /* the owner's and its handler's */
+    uint32_t blocking_depth;             /* the owner's */
+    struct tpi_registers registers;      /* of a BLOCKED mutator */
+
+    enum tpi_mark color;                 /* runs are marked with this; WHITE: not at all */
+    uint32_t epoch;                      /* the sweep epoch that it has seen */
+    struct tpi_buffer *buffer;           /* what its barriers shaded */
+    void *edits[TPI_EDITS_MAX];          /* objects under plain stores */
+    uint32_t edit_count;
+    struct tpi_stack_range *stacks;      /* own coroutine stacks; changed in_runtime */
+    uintptr_t stack_low, stack_high;     /* the thread's own stack */
+
+    int32_t tid;
+    pthread_t thread;
+    bool signalled, warned;              /* in this handshake; the collecting thread's */
+    int64_t assist_debt;                 /* bytes of marking that it owes */
+
+    /* Counters: owner writes, anybody reads. */
+    uint64_t allocated_slots, allocated_bytes; /* in runs that were taken, large objects too */
+    uint64_t held_up_max_ns, held_up_total_ns; /* of this cycle; taken by the collecting thread */
+};
+
+extern __thread struct tpi_mutator *tpi_mutator_self; /* NULL: not attached; initial-exec */
+
+/* The calling thread's, attached now if need be; NULL: ENOMEM. */
+struct tpi_mutator *tpi_mutator_ensure(void);
+void tpi_runtime_enter(struct tpi_mutator *mutator);
+/* Polls where something was asked meanwhile. */
+void tpi_runtime_leave(struct tpi_mutator *mutator);
+/* Answers if asked. in_runtime is 1 and the caller holds no lock and nothing half done. */
+void tpi_mutator_poll(struct tpi_mutator *mutator);
+/* Calls visit for each mutator, under mutators_lock. */
+void tpi_mutators_visit(void (*visit)(struct tpi_mutator *mutator, void *context), void *context);
+
+/* --- handshake.c: the collecting thread's side --- */
+
+/* Asks all and returns when all have answered. The caller is itself in a blocking region, if
+   attached, and holds COLLECTOR alone. */
+void tpi_handshake(enum tpi_handshake kind);
+void tpi_world_release(void); /* after PARK */
+/* The modes that a mutator has that answers, or attaches, now. */
+struct tpi_modes {
+    bool barrier;
+    enum tpi_mark color; /* WHITE: allocate white */
+    uint32_t epoch;
+};
+extern struct tpi_modes tpi_modes; /* written by the collecting thread under mutators_lock */
+/* Acts on what was asked, for a mutator whose registers and stack pointer are given; answers.
+   Called by whoever answers (see ANSWERING). */
+void tpi_answer(struct tpi_mutator *mutator, const struct tpi_registers *registers);
+
+/* --- stack.c --- */
+
+/* Calls fn with the calling thread's callee-saved registers and stack pointer, at or below which
+   its caller's frames lie. */
+void tpi_with_registers(void (*fn)(const struct tpi_registers *registers, void *context),
+                        void *context);
+bool tpi_stack_bounds(uintptr_t *low, uintptr_t *high); /* of the calling thread */
+/* Shades what a mutator's stacks, registers and edited objects point to; how many were white. */
+size_t tpi_stacks_scan(struct tpi_mutator *mutator, const struct tpi_registers *registers);
+
+/* --- signal.c --- */
+
+void tpi_signal_start(int number); /* 0: none */
+bool tpi_signal_send(struct tpi_mutator *mutator); /* false: signals are off, or cannot be */
+
+/* --- mark.c, worklist.c --- */
+
+extern enum tpi_mark tpi_mark_color; /* this cycle's; written between cycles */
+
+/* Shades what the word points into, if that is a white collected object; whether it was. exact:
+   the word is from a precise field (no look at the alloc bits). buffer: where it goes. */
+bool tpi_shade(struct tpi_buffer **buffer, uintptr_t word, bool exact);
+/* The same for each aligned word in [from, to), read with volatile loads; how many were white. */
+size_t tpi_shade_words(struct tpi_buffer **buffer, uintptr_t from, uintptr_t to);
+/* Shades what an object's fields point to now, whatever its colour. */
+void tpi_shade_fields(struct tpi_buffer **buffer, void *object);
+/* Hands a buffer over; *buffer becomes NULL. Whether there was anything in it. */
+bool tpi_buffer_hand_over(struct tpi_buffer **buffer);
+/* Something became grey since tpi_found_clear; set by every handing over, and by shading that finds
+   no buffer. */
+void tpi_found_clear(void);
+bool tpi_found(void);
+/* Scans up to about `bytes` bytes of grey objects; how many it did. Any thread, in_runtime; leaves
+   nothing in its own hands. */
+size_t tpi_mark_some(size_t bytes);
+/* Until nothing is grey in any buffer and nobody is in tpi_mark_some. The collecting thread's. */
+void tpi_mark_drain(void);
+void tpi_mark_begin(enum tpi_mark color);
+uint64_t tpi_marked_bytes(void); /* of slots, in this cycle */
+void tpi_workers_start(unsigned n); /* beside the collecting thread */
+bool tpi_object_is_marked(const void *object); /* of this cycle's colour */
+
+/* --- roots.c --- */
+
+void tpi_roots_scan(void);
+
+/* --- alloc.c --- */
+
+void *tpi_gc_alloc_layout(struct tpi_layout *layout, size_t bytes); /* bytes: of a large one */
+/* What BLACK does to a mutator's runs. Owner, its handler, or the collecting thread for it. */
+void tpi_runs_mark(struct tpi_mutator *mutator);
+/* A mutator ends: slots that it did not use are free again, its spans nobody's. */
+void tpi_runs_release(struct tpi_mutator *mutator);
+
+/* --- sweep.c --- */
+
+void tpi_sweep_begin(void); /* the epoch goes up; before OFF */
+void tpi_sweep_all(void);   /* after OFF has ended */
+/* Sweeps one span unless it is in `epoch` already; afterwards it is. Returns free slots. */
+uint32_t tpi_span_sweep(struct tpi_span *span, uint32_t epoch);
+/* A swept span of the layout with free slots, now owned by the caller; NULL: none. */
+struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, uint32_t epoch);
+uint32_t tpi_sweep_epoch(void);
+
+/* --- cleanups.c, weak.c --- */
+
+/* Under the weak lock, at step 7: if nothing was found, marking is over. */
+bool tpi_weak_terminate(void);
+void tpi_weak_clear(void);     /* step 8 */
+void tpi_cleanups_find(void);  /* step 8 */
+void tpi_cleanups_scan(void);  /* step 4: the arguments */
+void tpi_cleanups_run(void);   /* step 11; callbacks, no lock */
+
+/* --- checks.c, wbcheck.c: TIDEPOOL=checkmark, wbcheck, scribble --- */
+
+struct tpi_gc_options {
+    bool checkmark, stw, scribble, wbcheck, dso_roots;
+    int signal;       /* number; 0: none */
+    unsigned workers; /* 0: by the cores */
+    bool trace;
+};
+extern struct tpi_gc_options tpi_gc_options;
+
+#endif

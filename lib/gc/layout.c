@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* layouts: types interned by size class and place of pointers. */
+#include "gc/collector.h"

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* global roots: ranges, pins, DSO data. */
+#include "gc/collector.h"

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* the collector's counters. */
+#include "gc/collector.h"
