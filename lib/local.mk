@@ -45,6 +45,7 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/mutator.c \
 	lib/gc/pacer.c \
 	lib/gc/pooled.c \
+	lib/gc/rooted.c \
 	lib/gc/roots.c \
 	lib/gc/service.c \
 	lib/gc/signal.c \

@@ -8,8 +8,8 @@
 
    What a program owes the collector:
    - A pointer to a collected object is stored into memory only with tp_gc_store and its kin: into
-     collected and pooled objects, root ranges and root arenas alike. Local variables are free;
-     storing NULL, or into an object that nobody else has seen and that was just allocated, too.
+     collected and pooled objects, root ranges and root arenas alike, also the first time: a new
+     object may be black already. Local variables are free, and so is storing NULL.
    - Handed to another thread by other means (a pipe, a queue, pthread_create's argument), it goes
      through tp_gc_shade first, and the giver keeps it until the taker has it.
    - A thread that holds such pointers is attached: its first allocation does that, or
@@ -93,8 +93,8 @@ TP_API TP_NODISCARD void *tp_gc_alloc(const tp_gc_type *type);
 #else
 TP_NODISCARD static inline void *tp_gc_alloc(const tp_gc_type *type)
 {
-    uint32_t layout = __atomic_load_n(&type->layout, __ATOMIC_RELAXED);
-    void *object = tp_detail_gc_take(&tp_detail_gc_self.runs[layout], type->slot_bytes);
+    uint64_t single = __atomic_load_n(&type->single, __ATOMIC_RELAXED);
+    void *object = tp_detail_gc_take(&tp_detail_gc_self.runs[(uint32_t)single], single >> 32);
     return TP_LIKELY(object != (void *)0) ? object : tp_detail_gc_alloc(type);
 }
 #endif

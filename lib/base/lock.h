@@ -13,19 +13,25 @@
 
 /* Lower is outer. docs/design/locks.md says what each protects. */
 enum tpi_rank {
-    TPI_RANK_STATIC = 1,   /* pool: creation of static ones */
-    TPI_RANK_POOLS = 2,    /* pool: the list of pools */
-    TPI_RANK_WAIT = 3,     /* pool: its waiters */
-    TPI_RANK_CLOSER = 4,   /* cache: one closer at a time */
-    TPI_RANK_THREADS = 5,  /* cache: the list of thread records */
-    TPI_RANK_RECORD = 6,   /* cache: one thread's record; nothing is locked under it by its owner */
-    TPI_RANK_REGISTRY = 7, /* cache: numbers of caches */
-    TPI_RANK_STOCK = 8,    /* cache: new magazines */
-    TPI_RANK_CENTRAL = 9,  /* heap: one size class's spans */
-    TPI_RANK_PAGES = 10,   /* heap: the page heap */
-    TPI_RANK_SERVICE = 11, /* gc: what is wanted of the service thread */
-    TPI_RANK_PACER = 12,    /* gc: percent and limit */
-    TPI_RANK_LEAF = 13
+    TPI_RANK_STATIC = 1,    /* pool: creation of static ones */
+    TPI_RANK_POOLS = 2,     /* pool: the list of pools */
+    TPI_RANK_WAIT = 3,      /* pool: its waiters */
+    TPI_RANK_CLOSER = 4,    /* cache: one closer at a time */
+    TPI_RANK_THREADS = 5,   /* cache: the list of thread records */
+    TPI_RANK_RECORD = 6,    /* cache: one thread's record; nothing is locked under it by its owner */
+    TPI_RANK_REGISTRY = 7,  /* cache: numbers of caches */
+    TPI_RANK_STOCK = 8,     /* cache: new magazines */
+    TPI_RANK_COLLECTOR = 9, /* gc: one collecting thread; it waits for mutators with this alone */
+    TPI_RANK_MUTATORS = 10, /* gc: the list of attached threads, and the modes asked for */
+    TPI_RANK_ROOTS = 11,    /* gc: root ranges, pins, caches and chunks that are roots */
+    TPI_RANK_WEAK = 12,     /* gc: weak references and cleanups; the end of marking */
+    TPI_RANK_LAYOUTS = 13,  /* gc: interning of layouts */
+    TPI_RANK_LAYOUT = 14,   /* gc: one layout's spans */
+    TPI_RANK_CENTRAL = 15,  /* heap: one size class's spans */
+    TPI_RANK_PAGES = 16,    /* heap: the page heap */
+    TPI_RANK_SERVICE = 17,  /* gc: what is wanted of the service thread */
+    TPI_RANK_PACER = 18,    /* gc: percent and limit */
+    TPI_RANK_LEAF = 19
 };
 
 struct tpi_lock {

@@ -290,7 +290,13 @@ void tpi_runs_mark(struct tpi_mutator *mutator);
 /* A mutator ends: slots that it did not use are free again, its spans nobody's. */
 void tpi_runs_release(struct tpi_mutator *mutator);
 
+/* --- rooted.c --- */
+
+/* Shades what pools' explicit objects point to. The collecting thread's. */
+void tpi_rooted_scan(struct tpi_buffer **buffer);
+
 /* --- sweep.c --- */
+
 
 void tpi_sweep_begin(void); /* the epoch goes up; before OFF */
 void tpi_sweep_all(void);   /* after OFF has ended */
@@ -299,6 +305,22 @@ uint32_t tpi_span_sweep(struct tpi_span *span, uint32_t epoch);
 /* A swept span of the layout with free slots, now owned by the caller; NULL: none. */
 struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, uint32_t epoch);
 uint32_t tpi_sweep_epoch(void);
+
+/* What the sweeps freed since the process began, and what the last ended one left: of slots' bytes,
+   large objects' too. Any thread; approximate during a sweep. */
+struct tpi_sweep_counts {
+    uint64_t freed_objects, freed_bytes;
+    uint64_t live_objects, live_bytes;
+};
+void tpi_sweep_counts(struct tpi_sweep_counts *counts);
+
+/* --- pacer.c: what it wants to know of allocation. No lock held, in_runtime 0 --- */
+
+/* Before pages for `bytes` are taken; may wait for a cycle. False: the memory limit cannot be held:
+   the allocation ends in ENOMEM. */
+bool tpi_pacer_admit(size_t bytes);
+/* A span or a large object of `bytes` was taken; may start a cycle and assists marking. */
+void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes);
 
 /* --- cleanups.c, weak.c --- */
 

@@ -42,8 +42,8 @@ struct tp_detail_gc_field {
 };
 
 struct tp_gc_type {
-    uint32_t layout;     /* atomic: of a single object; 0 until the first allocation */
-    uint32_t slot_bytes; /* of that layout */
+    uint64_t single; /* atomic: layout of a single object, and above 32 bits the bytes of its slot;
+                        0 until the first allocation */
     void *known;         /* atomic: what the library made of it */
     const char *name;
     size_t size;
@@ -253,7 +253,6 @@ template <class E> struct tp_detail_gc_member<E[]> {
     static const struct tp_detail_gc_field NAME##_gc_fields[] = {TP_DETAIL_GC_FIELDS(              \
         TP_DETAIL_GC_NARGS(__VA_ARGS__), TYPE, __VA_ARGS__){0, 0, 0}};                             \
     __attribute__((unused)) static struct tp_gc_type NAME = {                                      \
-        0,                                                                                         \
         0,                                                                                         \
         (void *)0,                                                                                 \
         #TYPE,                                                                                     \
