@@ -116,10 +116,12 @@ struct tpi_layout {
 
     /* Spans. */
     struct tpi_lock lock TPI_ALIGNED(TPI_CACHE_LINE); /* rank LAYOUT */
-    struct tpi_span **spans; /* all of this layout; NULL: a hole. From pages */
-    uint32_t count, room, holes;
-    uint32_t cursor;              /* spans from here on are unswept, but for those swept by others */
-    struct tpi_span *partial;     /* swept, without owner, with free slots; by `next` */
+    struct tpi_span **spans; /* all of this layout: `few`, or from pages. Where one goes, the last one
+                                takes its place; so a walk that unlocks meanwhile goes downwards */
+    uint32_t count, room;
+    uint32_t cursor; /* who wants a span sweeps from here upwards; those below were looked at */
+    struct tpi_span *partial, *partial_last; /* without owner, with free slots; by next, previous */
+    struct tpi_span *few[4];
 };
 
 /* Layout numbers that exist from the start. */
@@ -134,13 +136,23 @@ static inline uint32_t tpi_layout_conservative(unsigned size_class)
 }
 
 struct tpi_layout *tpi_layout_numbered(uint32_t number);
-uint32_t tpi_layout_count(void); /* numbers below this are in use; acquire */
+uint32_t tpi_layout_count(void); /* numbers below this, from 1, are in use; acquire */
 enum tpi_form { TPI_FORM_SINGLE, TPI_FORM_ARRAY, TPI_FORM_FLEX };
 /* For one object of `bytes`; where no number is left, the conservative layout of that size. NULL:
    ENOMEM. */
 struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, size_t bytes,
                                  uint32_t flags);
-bool tpi_layouts_start(void);
+void tpi_layouts_start(void); /* before the first use of any; again is nothing */
+/* Fork: LAYOUTS and all layouts' locks. */
+void tpi_layouts_lock_all(void);
+void tpi_layouts_unlock_all(void);
+void tpi_layouts_reset_in_child(void);
+/* A span of a layout, and one no more. Under its lock; add: false: ENOMEM. */
+bool tpi_layout_span_add(struct tpi_layout *layout, struct tpi_span *span);
+void tpi_layout_span_remove(struct tpi_layout *layout, struct tpi_span *span);
+/* The list of those without owner. Under the layout's lock. */
+void tpi_partial_add(struct tpi_layout *layout, struct tpi_span *span);
+void tpi_partial_remove(struct tpi_layout *layout, struct tpi_span *span);
 
 /* --- mutators: mutator.c --- */
 
@@ -170,8 +182,9 @@ struct tpi_buffer;
 
 struct tpi_owned { /* what a run was taken from */
     struct tpi_span *span;
-    uint32_t slot; /* slots below were looked at */
-    uint32_t unused;
+    uint32_t epoch; /* in which the span was swept when this began: */
+    uint16_t slot;  /* slots below were looked at */
+    bool listed;    /* in layouts_used */
 };
 
 /* Type-stable: given from one thread to the next. */
@@ -218,6 +231,11 @@ void tpi_runtime_leave(struct tpi_mutator *mutator);
 void tpi_mutator_poll(struct tpi_mutator *mutator);
 /* Calls visit for each mutator, under mutators_lock. */
 void tpi_mutators_visit(void (*visit)(struct tpi_mutator *mutator, void *context), void *context);
+/* By cycle.c's part of the fork handlers, with COLLECTOR held. The child keeps the calling thread's
+   record alone; the others' spans are released. Afterwards no handshake is under way there. */
+void tpi_mutators_fork_prepare(void);
+void tpi_mutators_fork_parent(void);
+void tpi_mutators_fork_child(void);
 
 /* --- handshake.c: the collecting thread's side --- */
 
@@ -232,6 +250,14 @@ struct tpi_modes {
     uint32_t epoch;
 };
 extern struct tpi_modes tpi_modes; /* written by the collecting thread under mutators_lock */
+/* Who had to be asked by a signal since tpi_straggle_clear, for gctrace. The collecting thread's. */
+struct tpi_straggle {
+    uint64_t signals; /* sent */
+    char name[16];    /* of the last one; "" where none was */
+    int32_t tid;
+};
+void tpi_straggle_clear(void);
+void tpi_straggle_read(struct tpi_straggle *straggle);
 /* Acts on what was asked, for a mutator whose registers and stack pointer are given; answers.
    Called by whoever answers (see ANSWERING). */
 void tpi_answer(struct tpi_mutator *mutator, const struct tpi_registers *registers);
@@ -281,6 +307,8 @@ bool tpi_object_is_marked(const void *object); /* of this cycle's colour */
 /* --- roots.c --- */
 
 void tpi_roots_scan(void);
+void tpi_roots_hold(void); /* the roots lock: no range is added or removed */
+void tpi_roots_let_go(void);
 
 /* --- alloc.c --- */
 
@@ -297,13 +325,14 @@ void tpi_rooted_scan(struct tpi_buffer **buffer);
 
 /* --- sweep.c --- */
 
-
 void tpi_sweep_begin(void); /* the epoch goes up; before OFF */
 void tpi_sweep_all(void);   /* after OFF has ended */
 /* Sweeps one span unless it is in `epoch` already; afterwards it is. Returns free slots. */
 uint32_t tpi_span_sweep(struct tpi_span *span, uint32_t epoch);
-/* A swept span of the layout with free slots, now owned by the caller; NULL: none. */
-struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, uint32_t epoch);
+/* A span of the layout with free slots, swept in `epoch`, and now the mutator's; NULL: none. */
+struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, struct tpi_mutator *mutator);
+/* The owner, in its runtime, gives a span up. Under the layout's lock. */
+void tpi_span_disown(struct tpi_layout *layout, struct tpi_span *span);
 uint32_t tpi_sweep_epoch(void);
 
 /* What the sweeps freed since the process began, and what the last ended one left: of slots' bytes,
@@ -340,5 +369,37 @@ struct tpi_gc_options {
     bool trace;
 };
 extern struct tpi_gc_options tpi_gc_options;
+
+/* What a report says of an object. */
+struct tpi_named {
+    struct tpi_span *span;
+    unsigned slot;
+    uintptr_t start;
+    size_t bytes;
+    const char *name; /* its layout's */
+};
+/* The collected or rooted object that holds the address; a free slot is none. */
+bool tpi_check_name(uintptr_t address, struct tpi_named *named);
+
+/* checkmark. The world is parked, marking is over, weak references are not cleared yet: marks all
+   that is reachable once more and aborts where something is not marked in this cycle's colour. */
+void tpi_check_marks(void);
+/* While it does so tpi_shade hands what it finds to tpi_check_visit instead: tpi_mark_color is
+   TPI_MARK_CHECK then, which no mark equals, so that the test is on the path of the unmarked.
+   Returns false. */
+extern bool tpi_check_marking;
+bool tpi_check_visit(uintptr_t word);
+
+/* wbcheck; all but begin and compare by any thread, and only with the option on. Called by
+   - begin: the collecting thread, before the handshake BARRIER;
+   - scanned: whoever is about to read the words of an object, of a piece of one, or of a root range;
+   - log: a barrier's slow path, for each slot; tp_gc_edit_end for all of its object;
+   - forget: tp_gc_root_remove and the like, before the memory may go, under the roots lock;
+   - compare: the collecting thread, the world parked, marking over. Aborts at a missed store. */
+void tpi_wbcheck_begin(void);
+void tpi_wbcheck_scanned(const void *from, size_t bytes);
+void tpi_wbcheck_log(const void *slot, size_t words);
+void tpi_wbcheck_forget(const void *from, size_t bytes);
+void tpi_wbcheck_compare(void);
 
 #endif

@@ -23,7 +23,7 @@ struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, siz
     return NULL;
 }
 
-bool tpi_layouts_start(void)
+void tpi_layouts_start(void)
 {
     return true;
 }

@@ -62,8 +62,10 @@ void tpi_pages_free(void *at);
    needs_zero as its pages were. NULL: ENOMEM. The caller calls tpi_heap_hooks.grown, by
    tpi_heap_grown, when it holds no lock. */
 struct tpi_span *tpi_collected_span_new(unsigned size_class, void *layout);
-/* One zeroed large object: slots 1, marks[0] as given before anybody finds it. */
-struct tpi_span *tpi_collected_large_new(size_t bytes, void *layout, uint8_t mark);
+/* One zeroed large object, slots 1; nobody finds it until tpi_collected_large_show, which sets its
+   mark. */
+struct tpi_span *tpi_collected_large_new(size_t bytes, void *layout);
+void tpi_collected_large_show(struct tpi_span *span, uint8_t mark);
 /* No object of it is in use. */
 void tpi_collected_span_free(struct tpi_span *span);
 void tpi_heap_grown(void);
