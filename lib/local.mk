@@ -52,6 +52,7 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/stack.c \
 	lib/gc/stats.c \
 	lib/gc/sweep.c \
+	lib/gc/transfer.c \
 	lib/gc/wbcheck.c \
 	lib/gc/weak.c \
 	lib/gc/worklist.c \

@@ -11,7 +11,7 @@
      collected and pooled objects, root ranges and root arenas alike, also the first time: a new
      object may be black already. Local variables are free, and so is storing NULL.
    - Handed to another thread by other means (a pipe, a queue, pthread_create's argument), it goes
-     through tp_gc_shade first, and the giver keeps it until the taker has it.
+     through tp_gc_shade first, which keeps the object alive for the time of the passage.
    - A thread that holds such pointers is attached: its first allocation does that, or
      tp_gc_thread_attach. Its stack and registers are searched conservatively; pointers into the
      middle of an object count, pointers behind its end do not.
@@ -115,13 +115,15 @@ TP_NODISCARD static inline void *tp_gc_alloc(const tp_gc_type *type)
 #define tp_gc_move(dst, src, n) tp_detail_gc_move((dst), 1 ? (src) : (dst), (n) * sizeof(*(dst)))
 
 /* Between the two, this thread may write pointers into one object by plain stores (a constructor, a
-   sort). Pairs nest, 8 deep; they end in any order. Aborts beyond that, or where `object` is not
-   being edited. */
+   sort); no other thread reads its pointers meanwhile. Pairs nest, 8 deep; they end in any order.
+   Aborts beyond that, or where `object` is not being edited. */
 TP_API void tp_gc_edit_begin(void *object);
 TP_API void tp_gc_edit_end(void *object);
 
-/* Before a pointer is handed to another thread by other means than a store. NULL, and what is no
-   collected object, is ignored. */
+/* Before a pointer is handed to another thread by other means than a store: whoever holds it or does
+   not, the object stays alive through the cycle that runs now, if one does, and the next one that
+   begins. What may be on its way for longer is pinned. NULL, and what is no collected object, is
+   ignored. */
 TP_API void tp_gc_shade(void *object);
 
 /* --- roots --- */

@@ -106,6 +106,7 @@ static inline void tpi_pause(void)
 
 #endif
 
+TPI_ATOMIC_DEFINE(8, uint8_t)
 TPI_ATOMIC_DEFINE(32, uint32_t)
 TPI_ATOMIC_DEFINE(64, uint64_t)
 TPI_ATOMIC_ADD_DEFINE(32, uint32_t)
@@ -125,6 +126,19 @@ static inline void tpi_store_release_any(void **to, void *value)
 #define tpi_load_acquire_ptr(from)                                                                 \
     ((__typeof__(*(from)))tpi_load_acquire_any((void *const *)(from)))
 #define tpi_store_release_ptr(to, value) tpi_store_release_any((void **)(to), (void *)(value))
+
+/* Sequentially consistent, for what users ask to be so. By the compiler: ck's fences would cost an
+   mfence each where its locked instructions are fences already. */
+static inline bool tpi_cas_strict_64(uint64_t *at, uint64_t expected, uint64_t value)
+{
+    return __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t tpi_exchange_strict_64(uint64_t *at, uint64_t value)
+{
+    return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);
+}
 
 /* A counter that many threads add to and anybody reads: no ordering is meant by it. */
 static inline void tpi_count(uint64_t *counter, uint64_t n)

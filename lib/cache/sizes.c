@@ -252,7 +252,8 @@ size_t tp_heap_usable_size(const void *memory)
     unsigned size_class = tp_detail_class_of_address(memory);
     if (size_class != 0)
         return tp_detail_class_bytes(size_class) - TPI_GUARD_BYTES;
-    return tpi_heap_where(memory).bytes;
+    struct tpi_where where = tpi_heap_where(memory);
+    return where.state == TPI_SPAN_LARGE ? where.bytes : 0; /* collected ones are not ours */
 }
 
 size_t tp_heap_good_size(size_t size)

@@ -146,7 +146,7 @@ void tpi_layouts_start(void); /* before the first use of any; again is nothing *
 /* Fork: LAYOUTS and all layouts' locks. */
 void tpi_layouts_lock_all(void);
 void tpi_layouts_unlock_all(void);
-void tpi_layouts_reset_in_child(void);
+void tpi_layouts_reset_in_child(const struct tpi_mutator *survivor); /* spans of others: nobody's */
 /* A span of a layout, and one no more. Under its lock; add: false: ENOMEM. */
 bool tpi_layout_span_add(struct tpi_layout *layout, struct tpi_span *span);
 void tpi_layout_span_remove(struct tpi_layout *layout, struct tpi_span *span);
@@ -310,6 +310,11 @@ void tpi_roots_scan(void);
 void tpi_roots_hold(void); /* the roots lock: no range is added or removed */
 void tpi_roots_let_go(void);
 
+/* --- transfer.c --- */
+
+/* Shades the objects that tp_gc_shade keeps alive; each counts for two cycles. Step 4. */
+void tpi_handed_scan(struct tpi_buffer **buffer);
+
 /* --- alloc.c --- */
 
 void *tpi_gc_alloc_layout(struct tpi_layout *layout, size_t bytes); /* bytes: of a large one */
@@ -350,6 +355,47 @@ void tpi_sweep_counts(struct tpi_sweep_counts *counts);
 bool tpi_pacer_admit(size_t bytes);
 /* A span or a large object of `bytes` was taken; may start a cycle and assists marking. */
 void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes);
+
+/* The collecting thread, about its cycle: allocation is about to be black; marking is over. */
+void tpi_pacer_marking_begins(void);
+void tpi_pacer_marking_ended(void);
+void tpi_pacer_read(struct tpi_pacer_counts *counts);
+
+/* --- stats.c: a cycle's times --- */
+
+enum tpi_clock_phase { TPI_CLOCK_SETUP, TPI_CLOCK_MARK, TPI_CLOCK_FINISH, TPI_CLOCK_SWEEP };
+enum { TPI_CLOCK_PHASES = 4 };
+
+struct tpi_cycle_clock {
+    bool forced;
+    enum tpi_clock_phase phase;
+    int64_t begun_ns, phase_ns, phase_cpu_ns; /* when, and at what of the thread's own time */
+    int64_t wall_ns[TPI_CLOCK_PHASES], cpu_ns[TPI_CLOCK_PHASES];
+    uint64_t heap_begin;
+};
+void tpi_clock_start(struct tpi_cycle_clock *clock, bool forced);
+void tpi_clock_step(struct tpi_cycle_clock *clock, enum tpi_clock_phase to);
+void tpi_clock_stop(struct tpi_cycle_clock *clock); /* and what is told of the cycle */
+
+/* --- pooled.c --- */
+
+/* Pools of collected objects: closed to the inlined path, or open again. */
+void tpi_pooled_close(bool close);
+
+/* --- fork.c: what a fork's child finds --- */
+
+enum tpi_phase {
+    TPI_PHASE_IDLE,
+    TPI_PHASE_MARKING, /* from the choice of the colour to the end of step 8 */
+    TPI_PHASE_SWEEPING /* from the new epoch to the end of step 10 */
+};
+/* The collecting thread's. With SWEEPING the sweep begins: no fork finds the one without the
+   other. */
+void tpi_phase_set(enum tpi_phase to);
+/* How often marking was abandoned: in a child whose parent was marking when it forked. */
+uint64_t tpi_phase_abandoned(void);
+/* All spans are swept. Clears the marks that abandoned marking left. */
+void tpi_phase_clear_marks(void);
 
 /* --- cleanups.c, weak.c --- */
 

@@ -1,29 +1,446 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* layouts: types interned by size class and place of pointers. */
+/* Layouts: which words of an object may be pointers, and the spans of such objects.
+
+   A layout is a size class and a pattern: bits for the first words, then a pattern that is repeated.
+   Types of one class whose pattern is equal share a layout, and so spans and runs. Patterns are
+   brought into one form first: trailing words without pointers are cut off, a repeated pattern of
+   nothing but pointers becomes one word, one of none becomes nothing.
+
+   Leaf and conservative layouts of each size class have fixed numbers. The last numbers are kept for
+   the conservative layouts of pools' objects, so that every type finds a layout at any time: where
+   numbers run out a type gets the conservative one of its size, which reads more than it must.
+
+   Interned layouts are found by a hash of class, flags and pattern. Under the LAYOUTS lock: the
+   table, and the memory that layouts are cut from, which is never given back. They hold copies of
+   all that they need, since a type may lie in a plugin that is unloaded. A layout is complete before
+   its number is published (layout_count, and the numbers in types: release; readers acquire, or got
+   the number by a run of their own).
+
+   What a type was made into is kept with it: `single` for the inlined path, and struct known, cut
+   from the same memory, for the rest. */
 #include "gc/collector.h"
 
-struct tpi_layout *tpi_layout_numbered(uint32_t number)
+enum {
+    FIXED = 2 * TP_DETAIL_CLASSES,    /* leaf and conservative ones */
+    RESERVED = 2 * TP_DETAIL_CLASSES, /* conservative ones of POOLED and of ROOT */
+    BUCKETS = 4096,
+    CHUNK_BYTES = 64 << 10,
+    ROOM_MAX = TP_DETAIL_ARENA_PAGES * (TPI_PAGE_BYTES / sizeof(void *))
+};
+
+/* A pattern that is being made. */
+struct pattern {
+    uint64_t *head, *tail;
+    size_t head_words, tail_words;
+};
+
+/* Numbers of layouts by size class; 0: not asked for yet. */
+struct known {
+    uint32_t of[4][TP_DETAIL_CLASSES]; /* by kind_of */
+};
+
+static struct tpi_lock layouts_lock = TPI_LOCK_INIT(TPI_RANK_LAYOUTS);
+static struct tpi_layout *layouts[TPI_LAYOUTS_MAX]; /* written before layout_count */
+static uint32_t layout_count = 1;                   /* atomic; one more than the last number */
+static uint32_t started;                            /* atomic */
+
+static struct tpi_layout fixed[FIXED];
+static uint16_t buckets[BUCKETS];        /* the first number of each; 0: none. layouts_lock */
+static uint16_t chain[TPI_LAYOUTS_MAX];  /* the next number; layouts_lock */
+static char *chunk, *chunk_end;          /* layouts_lock */
+
+/* --- memory --- */
+
+/* Zeroed and aligned to a cache line; NULL: ENOMEM. */
+static void *cut(size_t bytes)
 {
-    (void)number;
+    bytes = tpi_align_up(bytes, TPI_CACHE_LINE);
+    if (bytes > (size_t)(chunk_end - chunk)) {
+        size_t more = tpi_align_up(tpi_max(bytes, (size_t)CHUNK_BYTES), CHUNK_BYTES);
+        char *fresh = tpi_os_map(more);
+        if (fresh == NULL) {
+            errno = ENOMEM;
+            return NULL;
+        }
+        if (more > CHUNK_BYTES)
+            return fresh; /* all of it for one; the rest of the chunk stays in use */
+        chunk = fresh;
+        chunk_end = fresh + more;
+    }
+    void *memory = chunk;
+    chunk += bytes;
+    return memory;
+}
+
+/* --- spans of a layout --- */
+
+bool tpi_layout_span_add(struct tpi_layout *layout, struct tpi_span *span)
+{
+    if (layout->count == layout->room) {
+        size_t room = tpi_max((size_t)layout->room * 2, TPI_PAGE_BYTES / sizeof *layout->spans);
+        struct tpi_span **spans = NULL;
+        if (room <= ROOM_MAX)
+            spans = tpi_pages_alloc(room * sizeof *spans / TPI_PAGE_BYTES);
+        if (spans == NULL) {
+            errno = ENOMEM;
+            return false;
+        }
+        memcpy(spans, layout->spans, layout->count * sizeof *spans);
+        if (layout->spans != layout->few)
+            tpi_pages_free(layout->spans);
+        layout->spans = spans;
+        layout->room = (uint32_t)room;
+    }
+    span->place = layout->count;
+    layout->spans[layout->count++] = span;
+    return true;
+}
+
+void tpi_layout_span_remove(struct tpi_layout *layout, struct tpi_span *span)
+{
+    struct tpi_span *last = layout->spans[--layout->count];
+    layout->spans[span->place] = last;
+    last->place = span->place;
+}
+
+void tpi_partial_add(struct tpi_layout *layout, struct tpi_span *span)
+{
+    bool roomy = span->free_slots > span->slots / 4;
+    span->list = 1;
+    span->next = roomy ? layout->partial : NULL;
+    span->previous = roomy ? NULL : layout->partial_last;
+    if (span->next != NULL)
+        span->next->previous = span;
+    else
+        layout->partial_last = span;
+    if (span->previous != NULL)
+        span->previous->next = span;
+    else
+        layout->partial = span;
+}
+
+void tpi_partial_remove(struct tpi_layout *layout, struct tpi_span *span)
+{
+    if (span->next != NULL)
+        span->next->previous = span->previous;
+    else
+        layout->partial_last = span->previous;
+    if (span->previous != NULL)
+        span->previous->next = span->next;
+    else
+        layout->partial = span->next;
+    span->next = span->previous = NULL;
+    span->list = 0;
+}
+
+/* --- patterns --- */
+
+/* The words of one object of the type. `bits` is zero and large enough. */
+static void type_bits(const tp_gc_type *type, uint64_t *bits)
+{
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct tp_detail_gc_field *field = &type->fields[i];
+        size_t end = field->bytes != 0 ? field->offset + field->bytes : type->size;
+        for (size_t word = field->offset / 8; word < end / 8; word++)
+            tpi_bit_set(bits, word);
+    }
+}
+
+static const struct tp_detail_gc_field *flexible(const tp_gc_type *type)
+{
+    for (size_t i = 0; i < type->field_count; i++) {
+        if (type->fields[i].bytes == 0)
+            return &type->fields[i];
+    }
     return NULL;
 }
 
-uint32_t tpi_layout_count(void)
+static size_t count_bits(const uint64_t *bits, size_t words)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < (words + 63) / 64; i++)
+        count += tpi_bit_count(bits[i]);
+    return count;
+}
+
+static void normalize(struct pattern *pattern)
+{
+    size_t pointers = count_bits(pattern->tail, pattern->tail_words);
+    if (pointers > 0 && pointers == pattern->tail_words) {
+        memset(pattern->tail, 0, (pattern->tail_words + 63) / 64 * sizeof *pattern->tail);
+        pattern->tail[0] = pattern->tail_words = 1;
+    } else if (pointers == 0) {
+        pattern->tail_words = 0;
+    }
+    while (pattern->tail_words == 0 && pattern->head_words > 0 &&
+           !tpi_bit_get(pattern->head, pattern->head_words - 1))
+        pattern->head_words--;
+}
+
+/* False: ENOMEM. */
+static bool pattern_make(struct pattern *pattern, const tp_gc_type *type, enum tpi_form form)
+{
+    size_t words = (type->size + 7) / 8, bytes = (words / 64 + 1) * sizeof(uint64_t);
+    const struct tp_detail_gc_field *last = form == TPI_FORM_FLEX ? flexible(type) : NULL;
+    uint64_t *bits = cut(bytes), *none = cut(sizeof(uint64_t));
+    if (bits == NULL || none == NULL)
+        return false;
+    *pattern = (struct pattern){bits, none, words, 0};
+    type_bits(type, bits);
+    if (form == TPI_FORM_ARRAY) {
+        tpi_check(type->size % 8 == 0 || type->field_count == 0,
+                  "type %s: an array of objects of %zu bytes, whose pointers are not aligned",
+                  type->name, type->size);
+        *pattern = (struct pattern){none, bits, 0, words};
+    } else if (last != NULL) {
+        none[0] = 1;
+        *pattern = (struct pattern){bits, none, last->offset / 8, 1};
+        for (size_t i = last->offset / 8; i < words; i++)
+            tpi_bit_clear(bits, i);
+    }
+    normalize(pattern);
+    return true;
+}
+
+/* --- interning --- */
+
+static uint64_t mix(uint64_t hash, const uint64_t *bits, size_t words)
+{
+    hash = (hash ^ words) * UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = 0; i < (words + 63) / 64; i++)
+        hash = (hash ^ hash >> 29 ^ bits[i]) * UINT64_C(0xbf58476d1ce4e5b9);
+    return hash;
+}
+
+static unsigned bucket_of(unsigned size_class, uint32_t flags, const struct pattern *pattern)
+{
+    uint64_t hash = (uint64_t)flags << 32 | size_class;
+    hash = mix(hash, pattern->head, pattern->head_words);
+    hash = mix(hash, pattern->tail, pattern->tail_words);
+    return (unsigned)(hash >> 40) % BUCKETS;
+}
+
+static bool same_bits(const uint64_t *a, size_t a_words, const uint64_t *b, size_t b_words)
+{
+    return a_words == b_words && memcmp(a, b, (a_words + 63) / 64 * sizeof *a) == 0;
+}
+
+static uint32_t find(unsigned bucket, unsigned size_class, uint32_t flags,
+                     const struct pattern *pattern)
+{
+    for (uint32_t number = buckets[bucket]; number != 0; number = chain[number]) {
+        const struct tpi_layout *layout = layouts[number];
+        if (layout->size_class == size_class && layout->flags == flags &&
+            same_bits(layout->head, layout->head_words, pattern->head, pattern->head_words) &&
+            same_bits(layout->tail, layout->tail_words, pattern->tail, pattern->tail_words))
+            return number;
+    }
     return 0;
+}
+
+static void layout_init(struct tpi_layout *layout, uint32_t number, unsigned size_class,
+                        uint32_t flags, const struct pattern *pattern)
+{
+    layout->number = number;
+    layout->size_class = size_class;
+    layout->slot_bytes = (uint32_t)(size_class != 0 ? tp_detail_class_bytes(size_class) : 0);
+    layout->flags = flags;
+    layout->head_words = (uint32_t)pattern->head_words;
+    layout->tail_words = (uint32_t)pattern->tail_words;
+    layout->head = pattern->head;
+    layout->tail = pattern->tail;
+    layout->head_bits = pattern->head[0];
+    layout->tail_bits = pattern->tail[0];
+    layout->leaf = pattern->head_words == 0 && pattern->tail_words == 0;
+    tpi_lock_init(&layout->lock, TPI_RANK_LAYOUT);
+    layout->spans = layout->few;
+    layout->room = sizeof layout->few / sizeof layout->few[0];
+}
+
+/* A new one; 0: ENOMEM. */
+static uint32_t add(unsigned bucket, unsigned size_class, uint32_t flags,
+                    const struct pattern *pattern, const char *name)
+{
+    uint32_t number = tpi_load_relaxed_32(&layout_count);
+    size_t name_bytes = strlen(name) + 1;
+    struct tpi_layout *layout = cut(sizeof *layout);
+    char *copy = cut(name_bytes);
+    if (layout == NULL || copy == NULL)
+        return 0;
+    layout_init(layout, number, size_class, flags, pattern);
+    layout->name = memcpy(copy, name, name_bytes);
+    layouts[number] = layout;
+    chain[number] = buckets[bucket];
+    buckets[bucket] = (uint16_t)number;
+    tpi_store_release_32(&layout_count, number + 1); /* pairs with tpi_layout_count */
+    return number;
+}
+
+/* Under the lock. 0: ENOMEM. */
+static uint32_t intern(const tp_gc_type *type, enum tpi_form form, unsigned size_class,
+                       uint32_t flags)
+{
+    static uint64_t nothing[1], all[1] = {1};
+    const struct pattern conservative = {nothing, all, 0, 1};
+    struct pattern pattern;
+    char *before = chunk, *end = chunk_end;
+    uint32_t number;
+    if (!pattern_make(&pattern, type, form))
+        return 0;
+    if (flags == 0 && pattern.head_words == 0 && pattern.tail_words == 0)
+        return tpi_layout_leaf(size_class);
+    unsigned bucket = bucket_of(size_class, flags, &pattern);
+    number = find(bucket, size_class, flags, &pattern);
+    if (number != 0) {
+        if (chunk_end == end) { /* what the pattern was made in was cut from one chunk */
+            memset(before, 0, (size_t)(chunk - before));
+            chunk = before;
+        }
+        return number;
+    }
+    if (tpi_load_relaxed_32(&layout_count) < TPI_LAYOUTS_MAX - RESERVED)
+        return add(bucket, size_class, flags, &pattern, type->name);
+    if (flags == 0)
+        return tpi_layout_conservative(size_class);
+    bucket = bucket_of(size_class, flags, &conservative);
+    number = find(bucket, size_class, flags, &conservative);
+    return number != 0 ? number : add(bucket, size_class, flags, &conservative, "conservative");
+}
+
+/* --- what a type is known as --- */
+
+static unsigned kind_of(enum tpi_form form, uint32_t flags)
+{
+    if (flags == TPI_LAYOUT_POOLED)
+        return 2;
+    return flags == TPI_LAYOUT_ROOT ? 3 : form == TPI_FORM_FLEX;
+}
+
+/* Under the lock: what is kept with the type; NULL: ENOMEM. */
+static struct known *known_of(tp_gc_type *type)
+{
+    struct known *known = type->known;
+    if (known == NULL) {
+        known = cut(sizeof *known);
+        if (known != NULL)
+            tpi_store_release_ptr(&type->known, known); /* pairs with tpi_layout_of's acquire */
+    }
+    return known;
+}
+
+static uint32_t single_of(tp_gc_type *type, unsigned size_class)
+{
+    uint32_t number = intern(type, TPI_FORM_SINGLE, size_class, 0);
+    uint64_t slot_bytes = layouts[number] != NULL ? layouts[number]->slot_bytes : 0;
+    if (number != 0 && slot_bytes != 0) /* pairs with tpi_layout_of's acquire */
+        tpi_store_release_64(&type->single, slot_bytes << 32 | number);
+    return number;
+}
+
+static struct tpi_layout *make(tp_gc_type *type, enum tpi_form form, unsigned size_class,
+                               uint32_t flags)
+{
+    uint32_t number = 0;
+    tpi_layouts_start();
+    tpi_lock(&layouts_lock);
+    if (form == TPI_FORM_SINGLE && flags == 0) {
+        number = single_of(type, size_class);
+    } else {
+        struct known *known = known_of(type);
+        if (known != NULL)
+            number = intern(type, form, size_class, flags);
+        if (number != 0) /* the same */
+            tpi_store_release_32(&known->of[kind_of(form, flags)][size_class], number);
+    }
+    tpi_unlock(&layouts_lock);
+    return number != 0 ? layouts[number] : NULL;
 }
 
 struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, size_t bytes,
                                  uint32_t flags)
 {
-    (void)type;
-    (void)form;
-    (void)bytes;
-    (void)flags;
-    return NULL;
+    unsigned size_class = tp_detail_class_of_size(bytes);
+    if (form == TPI_FORM_SINGLE && flags == 0) {
+        uint64_t single = tpi_load_acquire_64(&type->single);
+        if (single != 0)
+            return layouts[(uint32_t)single];
+    } else {
+        const struct known *known = tpi_load_acquire_ptr(&type->known);
+        uint32_t number =
+            known != NULL ? tpi_load_acquire_32(&known->of[kind_of(form, flags)][size_class]) : 0;
+        if (number != 0)
+            return layouts[number];
+    }
+    return make((tp_gc_type *)(uintptr_t)type, form, size_class, flags);
+}
+
+struct tpi_layout *tpi_layout_numbered(uint32_t number)
+{
+    return layouts[number];
+}
+
+uint32_t tpi_layout_count(void)
+{
+    return tpi_load_acquire_32(&layout_count);
 }
 
 void tpi_layouts_start(void)
 {
-    return true;
+    static uint64_t nothing[1], all[1] = {1};
+    const struct pattern leaf = {nothing, nothing, 0, 0}, conservative = {nothing, all, 0, 1};
+    if (tpi_load_acquire_32(&started) != 0)
+        return;
+    tpi_lock(&layouts_lock);
+    for (unsigned i = 0; i < FIXED && started == 0; i++) {
+        bool is_leaf = i < TP_DETAIL_CLASSES;
+        layout_init(&fixed[i], i + 1, i % TP_DETAIL_CLASSES, 0, is_leaf ? &leaf : &conservative);
+        fixed[i].name = is_leaf ? "leaf" : "conservative";
+        layouts[i + 1] = &fixed[i];
+    }
+    if (started == 0)
+        tpi_store_release_32(&layout_count, FIXED + 1);
+    tpi_store_release_32(&started, 1); /* pairs with the acquire above */
+    tpi_unlock(&layouts_lock);
+}
+
+/* --- fork --- */
+
+void tpi_layouts_lock_all(void)
+{
+    tpi_lock(&layouts_lock);
+    for (uint32_t i = 1; i < tpi_layout_count(); i++)
+        tpi_lock_next(&layouts[i]->lock);
+}
+
+void tpi_layouts_unlock_all(void)
+{
+    for (uint32_t i = tpi_layout_count(); i-- > 1;)
+        tpi_unlock(&layouts[i]->lock);
+    tpi_unlock(&layouts_lock);
+}
+
+/* Spans of threads that are not there any more are nobody's. One that was being swept is swept once
+   more: see sweep.c. */
+static void adopt(struct tpi_layout *layout, const struct tpi_mutator *survivor)
+{
+    layout->partial = layout->partial_last = NULL;
+    layout->cursor = 0;
+    for (uint32_t i = 0; i < layout->count; i++) {
+        struct tpi_span *span = layout->spans[i];
+        span->swept &= ~UINT32_C(1);
+        if (span->owner == survivor && survivor != NULL)
+            continue;
+        span->owner = NULL;
+        if (span->free_slots > 0)
+            tpi_partial_add(layout, span);
+    }
+}
+
+void tpi_layouts_reset_in_child(const struct tpi_mutator *survivor)
+{
+    for (uint32_t i = tpi_layout_count(); i-- > 1;) {
+        adopt(layouts[i], survivor);
+        tpi_lock_reset_in_child(&layouts[i]->lock);
+    }
+    tpi_lock_reset_in_child(&layouts_lock);
 }

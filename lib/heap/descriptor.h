@@ -4,7 +4,13 @@
 #ifndef TPI_HEAP_DESCRIPTOR_H
 #define TPI_HEAP_DESCRIPTOR_H
 
-enum { TPI_SPAN_WORDS = TPI_SLOTS_MAX / 64, TPI_RECIPROCAL_SHIFT = 40 };
+enum {
+    TPI_SPAN_WORDS = TPI_SLOTS_MAX / 64,
+    TPI_RECIPROCAL_SHIFT = 40,
+    /* Behind a span's marks, so many bytes on, a byte for each slot that is on its way from one
+       thread to another. */
+    TPI_HANDED_OFFSET = (1 << (TP_DETAIL_ARENA_SHIFT - 4)) + (1 << 16)
+};
 
 /* A span's descriptor: 4 cache lines. Type-stable: it may become another span's, never other
    memory. What marking needs of a collected span is in the first line. */
@@ -43,6 +49,7 @@ struct tpi_span {
             uint32_t place;      /* in its layout's list of spans */
             uint32_t needs_zero; /* slots may hold something; 0: never used since its pages were
                                     zero */
+            uint32_t handed;     /* atomic: some slot is on its way to another thread */
         };
     } TPI_ALIGNED(TPI_CACHE_LINE);
 };

@@ -68,13 +68,14 @@ struct tpi_span *tpi_collected_large_new(size_t bytes, void *layout);
 void tpi_collected_large_show(struct tpi_span *span, uint8_t mark);
 /* No object of it is in use. */
 void tpi_collected_span_free(struct tpi_span *span);
+uint64_t tpi_heap_collected(void); /* bytes of their pages now, by one relaxed load */
 void tpi_heap_grown(void);
 
 /* --- from an address: pagemap.c. Any address, interior ones too; constant time --- */
 
 struct tpi_where {
     struct tpi_span *span;     /* NULL: not in an object of this heap */
-    enum tpi_span_state state; /* SMALL or LARGE */
+    enum tpi_span_state state; /* SMALL, LARGE, COLLECTED or COLLECTED_LARGE */
     unsigned size_class;       /* 0: large */
     void *start;               /* of the slot or large object that holds the address */
     size_t bytes;              /* of that slot, or of the large object's pages */

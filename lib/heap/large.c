@@ -24,7 +24,12 @@ static uint64_t pages_for(size_t bytes)
     return bytes == 0 ? 1 : (bytes + TPI_PAGE_BYTES - 1) / TPI_PAGE_BYTES;
 }
 
-static void clear_dirty(const struct tpi_span *span)
+uint64_t tpi_large_pages(size_t bytes)
+{
+    return bytes > bytes_max ? 0 : pages_for(bytes);
+}
+
+void tpi_large_clear(const struct tpi_span *span)
 {
     uintptr_t at = span->base, end = tpi_span_end(span);
     while ((at = tpi_dirty_next(at, end, true)) < end) {
@@ -32,6 +37,7 @@ static void clear_dirty(const struct tpi_span *span)
         memset((void *)at, 0, run_end - at);
         at = run_end;
     }
+    tpi_track_show_kept((void *)span->base, span->pages * TPI_PAGE_BYTES);
 }
 
 void *tpi_large_alloc(size_t bytes, size_t align, bool zeroed)
@@ -45,8 +51,7 @@ void *tpi_large_alloc(size_t bytes, size_t align, bool zeroed)
         return NULL;
     tpi_track_show((void *)span->base, span->pages * TPI_PAGE_BYTES);
     if (zeroed) {
-        clear_dirty(span);
-        tpi_track_show_kept((void *)span->base, span->pages * TPI_PAGE_BYTES);
+        tpi_large_clear(span);
     }
     tpi_heap_grown();
     return (void *)span->base;

@@ -54,13 +54,17 @@ void tpi_descriptor_give(struct tpi_span *span)
     free_count++;
 }
 
+void *tpi_metadata_map(size_t bytes)
+{
+    void *at = tpi_os_map(bytes);
+    if (at != NULL)
+        mapped_bytes += bytes;
+    return at;
+}
+
 struct tpi_heap_arena *tpi_heap_arenas_new(size_t n)
 {
-    size_t bytes = tpi_align_up(n * sizeof(struct tpi_heap_arena), MAP_GRAIN);
-    struct tpi_heap_arena *arenas = tpi_os_map(bytes);
-    if (arenas != NULL)
-        mapped_bytes += bytes;
-    return arenas;
+    return tpi_metadata_map(tpi_align_up(n * sizeof(struct tpi_heap_arena), MAP_GRAIN));
 }
 
 uint64_t tpi_metadata_bytes(void)

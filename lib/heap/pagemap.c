@@ -123,13 +123,13 @@ struct tpi_where tpi_heap_where(const void *address)
         return where;
     uintptr_t base = tpi_load_relaxed_64(&span->base);
     enum tpi_span_state state = tpi_span_state(span);
-    if (state == TPI_SPAN_LARGE) {
+    if (state == TPI_SPAN_LARGE || state == TPI_SPAN_COLLECTED_LARGE) {
         where = (struct tpi_where){.span = span,
                                    .state = state,
                                    .start = (void *)base,
                                    .bytes = tpi_load_relaxed_64(&span->pages) * TPI_PAGE_BYTES,
                                    .allocated = true};
-    } else if (state == TPI_SPAN_SMALL) {
+    } else if (state == TPI_SPAN_SMALL || state == TPI_SPAN_COLLECTED) {
         unsigned size_class = tpi_span_class(span);
         const struct tpi_class *class = &tpi_classes[size_class];
         unsigned slot = tpi_class_slot(class, at - base);
@@ -154,6 +154,10 @@ void tpi_bad_free(const void *object)
         tpi_fatal("bad free of %p: not from this heap", object);
     if (span == NULL || tpi_span_state(span) == TPI_SPAN_FREE)
         tpi_fatal("bad free of %p: double free, or never allocated: its pages are free", object);
+    if (where.state == TPI_SPAN_COLLECTED || where.state == TPI_SPAN_COLLECTED_LARGE)
+        tpi_fatal("bad free of %p: it is in a collected object, which the collector alone frees "
+                  "(%p, %zu bytes)",
+                  object, where.start, where.bytes);
     if (where.span == NULL)
         tpi_fatal("bad free of %p: not in an object (in a span of size class %u, state %d)", object,
                   tpi_span_class(span), (int)tpi_span_state(span));

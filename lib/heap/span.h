@@ -55,7 +55,14 @@ bool tpi_descriptors_ready(unsigned n);
 struct tpi_span *tpi_descriptor_take(void); /* UNUSED, no extent, on no list or tree */
 void tpi_descriptor_give(struct tpi_span *span);
 struct tpi_heap_arena *tpi_heap_arenas_new(size_t n); /* in a row, all zero; NULL: ENOMEM */
+void *tpi_metadata_map(size_t bytes); /* zero; a multiple of 64 KiB; NULL: ENOMEM */
 uint64_t tpi_metadata_bytes(void);
+
+/* --- large.c --- */
+
+uint64_t tpi_large_pages(size_t bytes); /* 0: more than there may be */
+/* Zeroes pages that are not known to be. */
+void tpi_large_clear(const struct tpi_span *span);
 
 /* --- pagemap.c --- */
 

@@ -323,7 +323,6 @@ inline swap(o)
 
 inline begin()
 {
-    d_step {
         assert(list == 0 && m[0].buffer == 0 && m[1].buffer == 0);
         swap(1);
         swap(2);
@@ -339,7 +338,6 @@ inline begin()
         i_ = 0;
         live_ = 0
 #endif
-    }
 }
 
 inline drain()
@@ -357,7 +355,7 @@ proctype collector()
     byte value;
 
 end_next:
-    begin();
+    atomic { begin() }
 #if defined(BROKEN_ONE_HANDSHAKE)
     shake(BLACK, true, true);
 #elif defined(BROKEN_NO_BARRIER_HANDSHAKE)
@@ -400,7 +398,7 @@ more:
     :: atomic { !unswept[1] && !unswept[2] && unswept[3] -> sweep(3) }
     :: atomic { !unswept[1] && !unswept[2] && !unswept[3] -> break }
     od;
-    d_step { list = 0; found = false; assert(garbage == 0) }
+    atomic { list = 0; found = false; assert(garbage == 0) }
     goto end_next
 }
 

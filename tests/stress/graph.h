@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A graph of collected objects, and its shadow in memory of malloc, which the collector does not
    read: for each object what it is and whose numbers its links have. So for each pointer that a
-   thread loads the shadow says whether it is the right one, and when all threads rest, which objects
-   must live and which must not.
+   thread loads the shadow says whether it is the right one, and when all threads rest, which
+   objects must live and which must not.
 
    Each object begins with its number and a word that follows from it: freed by mistake, overwritten
    or given out twice, it shows. The shadow keeps addresses disguised, so that no word of the test's
@@ -51,6 +51,7 @@ enum kind { NODE, ARRAY, FLEX, LEAF, CONSERVATIVE, KINDS };
 
 struct entry {
     uint64_t number; /* 0: free */
+    uint64_t generation;
     uint32_t lock;
     enum kind kind;
     uint32_t links;
@@ -127,7 +128,13 @@ static inline void graph_unlock(uint32_t *lock)
 
 /* --- threads --- */
 
-enum { GRAPH_THREADS_MAX = 8, GRAPH_LOCALS = 16, GRAPH_OWN = 48, GRAPH_SHARED = 32 };
+enum {
+    GRAPH_THREADS_MAX = 8,
+    GRAPH_LOCALS = 17,
+    GRAPH_GIVEN = GRAPH_LOCALS - 1, /* the local that a neighbour was given */
+    GRAPH_OWN = 48,
+    GRAPH_SHARED = 32
+};
 
 struct local {
     void *address; /* into the object; NULL */
@@ -139,10 +146,9 @@ struct graph_thread {
     struct local *locals; /* on the thread's stack; every other one points into the middle */
     uint32_t free[GRAPH_ENTRIES / 2]; /* entries that it may use */
     uint32_t free_count;
-    uint64_t generation;
     uint64_t mutations;
-    struct object *given;      /* what a neighbour has not taken yet: kept until it has */
-    _Atomic uintptr_t mailbox; /* disguised; not read by the collector */
+    _Atomic uintptr_t mailbox; /* for this thread; disguised, not read by the collector; 0: empty */
+    bool gave; /* its neighbour: the last of its locals is kept until that mailbox is empty */
 };
 
 static struct graph_thread graph_threads[GRAPH_THREADS_MAX];
@@ -191,8 +197,9 @@ static inline void graph_fill(struct entry *entry, struct object *object)
     entry->disguise = graph_disguised(object);
     uint64_t *words = (uint64_t *)(void *)object;
     for (uint32_t i = 0; i < entry->links; i++)
-        STRESS_CHECK(*graph_slot(object, entry, i) == NULL, "new object %p: link %u is %p, not NULL",
-                     (void *)object, i, (void *)*graph_slot(object, entry, i));
+        STRESS_CHECK(*graph_slot(object, entry, i) == NULL,
+                     "new object %p: link %u is %p, not NULL", (void *)object, i,
+                     (void *)*graph_slot(object, entry, i));
     STRESS_CHECK(words[0] == 0 && words[1] == 0, "new object %p is not zero", (void *)object);
     object->number = entry->number;
     object->check = graph_check_word(entry->number);
@@ -228,8 +235,7 @@ static inline struct object *graph_make(struct graph_thread *thread)
         entry->links = stress_below(random, 1500) == 0
                            ? 1 + stress_below(random, GRAPH_LARGE_LINKS)
                            : 1 + stress_below(random, stress_below(random, 10) == 0 ? 200 : 12);
-    thread->generation++;
-    entry->number = thread->generation * GRAPH_ENTRIES + index;
+    entry->number = ++entry->generation * GRAPH_ENTRIES + index;
     entry->weak = NULL;
     entry->cleanup = 0;
     entry->reached = 0;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Threads as the kernel sees them: their ids, names and stacks; asking one by a signal; waiting on a
+   word of memory. What says so may be called from a signal handler. */
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <stdio.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+int32_t tpi_os_tid(void)
+{
+    return (int32_t)syscall(SYS_gettid);
+}
+
+static size_t read_file(const char *path, char *into, size_t bytes)
+{
+    ssize_t n = -1;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file >= 0) {
+        n = read(file, into, bytes - 1);
+        close(file);
+    }
+    into[n > 0 ? n : 0] = '\0';
+    return n > 0 ? (size_t)n : 0;
+}
+
+void tpi_os_task_name(int32_t tid, char name[TPI_TASK_NAME_BYTES])
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/comm", (int)tid);
+    size_t n = read_file(path, name, TPI_TASK_NAME_BYTES);
+    if (n > 0 && name[n - 1] == '\n')
+        name[n - 1] = '\0';
+}
+
+bool tpi_os_task_blocks(int32_t tid, int number)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)tid);
+    read_file(path, text, sizeof text);
+    unsigned long long mask = 0;
+    const char *line = strstr(text, "\nSigBlk:");
+    if (line == NULL || sscanf(line, "\nSigBlk: %llx", &mask) != 1)
+        return false;
+    return (mask >> (number - 1) & 1) != 0;
+}
+
+/* --- stacks --- */
+
+bool tpi_os_stack_bounds(struct tpi_os_stack *stack)
+{
+    pthread_attr_t attributes;
+    void *low;
+    size_t bytes;
+    int error = pthread_getattr_np(pthread_self(), &attributes);
+    if (error == 0) {
+        error = pthread_attr_getstack(&attributes, &low, &bytes);
+        pthread_attr_destroy(&attributes);
+    }
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
+    stack->low = (uintptr_t)low;
+    stack->high = stack->low + bytes;
+    uintptr_t given = getauxval(AT_RANDOM); /* what the kernel put on the first thread's */
+    stack->grows = given >= stack->low && given < stack->high;
+    return true;
+}
+
+bool tpi_os_alternate_stack(uintptr_t *low, uintptr_t *high)
+{
+    stack_t stack;
+    if (sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_ONSTACK) == 0)
+        return false;
+    *low = (uintptr_t)stack.ss_sp;
+    *high = *low + stack.ss_size;
+    return true;
+}
+
+uintptr_t tpi_os_mapped_below(uintptr_t end)
+{
+    enum { STEP_PAGES = 64 };
+    unsigned char resident[STEP_PAGES];
+    int saved = errno;
+    uintptr_t page = tpi_os_page_bytes(), low = end / page * page;
+    for (uintptr_t pages = STEP_PAGES; pages > 0; pages /= 2)
+        while (low > pages * page && mincore((void *)(low - pages * page), pages * page, resident) == 0)
+            low -= pages * page;
+    errno = saved;
+    return low;
+}
+
+/* --- signals --- */
+
+bool tpi_os_signal_handle(int number, void (*handler)(void *context))
+{
+    static void (*handlers_only)(void *context);
+    (void)handlers_only;
+    (void)number;
+    (void)handler;
+    return false;
+}
