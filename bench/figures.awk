@@ -6,7 +6,7 @@
 BEGIN {
     set_of(is_malloc, "glibc jemalloc mimalloc tcmalloc")
     set_of(no_peer, "pool pool_define heap sol return arena bump bump_ahead vec array array_known " \
-        "bytes memcpy tidepool tidepool_fresh logparse compute")
+        "bytes memcpy tidepool tidepool_fresh logparse compute plain")
 }
 
 function set_of(set, names,    i, n, name) {

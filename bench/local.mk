@@ -3,17 +3,28 @@
 # installed leaves its program out, and bench/run names it as skipped (bench/peers.tsv).
 #
 # A program is bench_NAME, and one file of a family's folder over the harness:
+#   libcollectors.la   for what describes itself as gc/subject.h says
 #   libpools.la   for what describes itself as pool/subjects.h says
 #   libcases.la   for what describes itself as harness/cases.h says
 
 EXTRA_LTLIBRARIES = \
 	bench/count.la \
 	bench/libcases.la \
+	bench/libcollectors.la \
 	bench/libpools.la
 
 bench_libcases_la_SOURCES = \
 	bench/harness/cases.c \
 	bench/harness/cases.h \
+	bench/harness/harness.c \
+	bench/harness/harness.h
+
+bench_libcollectors_la_SOURCES = \
+	bench/gc/gcbench.h \
+	bench/gc/live.h \
+	bench/gc/run.c \
+	bench/gc/subject.h \
+	bench/gc/trees.h \
 	bench/harness/harness.c \
 	bench/harness/harness.h
 
@@ -38,6 +49,9 @@ bench_programs = \
 	bench/bench_arena_obstack$(EXEEXT) \
 	bench/bench_bytes$(EXEEXT) \
 	bench/bench_bytes_malloc$(EXEEXT) \
+	bench/bench_gc_malloc$(EXEEXT) \
+	bench/bench_gc_store$(EXEEXT) \
+	bench/bench_gc_tidepool$(EXEEXT) \
 	bench/bench_holdup$(EXEEXT) \
 	bench/bench_json_tidepool$(EXEEXT) \
 	bench/bench_log$(EXEEXT) \
@@ -50,6 +64,9 @@ bench_programs = \
 	bench/bench_vec_malloc$(EXEEXT)
 if HAVE_APR
 bench_programs += bench/bench_arena_apr$(EXEEXT)
+endif
+if HAVE_BDWGC
+bench_programs += bench/bench_gc_bdwgc$(EXEEXT)
 endif
 if HAVE_CJSON
 bench_programs += bench/bench_json_cjson$(EXEEXT)
@@ -91,6 +108,10 @@ EXTRA_PROGRAMS += \
 	bench/bench_bytes_gstring \
 	bench/bench_bytes_malloc \
 	bench/bench_dpdk \
+	bench/bench_gc_bdwgc \
+	bench/bench_gc_malloc \
+	bench/bench_gc_store \
+	bench/bench_gc_tidepool \
 	bench/bench_holdup \
 	bench/bench_instructions \
 	bench/bench_json_cjson \
@@ -157,6 +178,19 @@ bench_bench_bytes_malloc_LDADD = bench/libcases.la
 bench_bench_dpdk_SOURCES = bench/pool/dpdk.c
 bench_bench_dpdk_CFLAGS = $(AM_CFLAGS) $(DPDK_CFLAGS)
 bench_bench_dpdk_LDADD = bench/libpools.la $(DPDK_LIBS)
+
+bench_bench_gc_bdwgc_SOURCES = bench/gc/bdwgc.c
+bench_bench_gc_bdwgc_CFLAGS = $(AM_CFLAGS) $(BDWGC_CFLAGS)
+bench_bench_gc_bdwgc_LDADD = bench/libcollectors.la $(BDWGC_LIBS)
+
+bench_bench_gc_malloc_SOURCES = bench/gc/malloc.c
+bench_bench_gc_malloc_LDADD = bench/libcollectors.la
+
+bench_bench_gc_store_SOURCES = bench/gc/store.c
+bench_bench_gc_store_LDADD = bench/libcases.la lib/libtidepool.la
+
+bench_bench_gc_tidepool_SOURCES = bench/gc/tidepool.c
+bench_bench_gc_tidepool_LDADD = bench/libcollectors.la lib/libtidepool.la
 
 bench_bench_holdup_SOURCES = bench/pool/holdup.c
 bench_bench_holdup_LDADD = bench/libpools.la lib/libtidepool.la
@@ -263,7 +297,10 @@ CLEANFILES += \
 EXTRA_DIST += \
 	bench/README.md \
 	bench/bench_go/bytes_test.go \
+	bench/bench_go/gc_live_test.go \
+	bench/bench_go/gc_test.go \
 	bench/bench_go/go.mod \
+	bench/bench_go/linkname.s \
 	bench/bench_go/pool_test.go \
 	bench/bench_go/vec_test.go \
 	bench/check-instructions \

@@ -53,16 +53,32 @@ run_case() { # program subject measurement size
     echo "$fields$counted"
 }
 
+# A process for each; the marker threads of bdwgc are as many as there are processors, or one.
+run_gc() { # program subject measurement size threads
+    eval "library=\${library_$2-}"
+    markers=$(nproc)
+    [ "$2" != bdwgc_1 ] || markers=1
+    GC_MARKERS=$markers LD_PRELOAD=$library timeout 300 "$programs/bench_$1" "$2" "$3" "$4" "$5"
+}
+
+run_go_gc() { # measurement size threads
+    BENCH_GC="$1 $2 $3" timeout 300 "$programs/bench_go.test" -test.run '^TestCollector$' |
+        grep '^measurement='
+}
+
 run_pool() { # program subject measurement size threads
     eval "library=\${library_$2-}"
     LD_PRELOAD=$library timeout 60 "$programs/bench_$1" "$2" "$3" "$4" "$5"
 }
 
 run_one() { # line measurement size threads program subject operations
-    case $5 in
-    go) run_go "$1" "$2" "$3" "$4" "$6" "$7" ;;
-    holdup) timeout 120 "$programs/bench_holdup" ;;
-    log) timeout 300 "$programs/bench_log" "$6" "$2" "$3" "$4" ;;
+    case $5:$2 in
+    go:brief | go:gcbench* | go:live | go:trees*) run_go_gc "$2" "$3" "$4" ;;
+    go:*) run_go "$1" "$2" "$3" "$4" "$6" "$7" ;;
+    holdup:*) timeout 120 "$programs/bench_holdup" ;;
+    gc_store:*) run_case "$5" "$6" "$2" "$3" ;;
+    gc_*) run_gc "$5" "$6" "$2" "$3" "$4" ;;
+    log:*) timeout 300 "$programs/bench_log" "$6" "$2" "$3" "$4" ;;
     arena* | bytes* | json_* | vec*) run_case "$5" "$6" "$2" "$3" ;;
     *) run_pool "$5" "$6" "$2" "$3" "$4" ;;
     esac

@@ -152,6 +152,72 @@ function speedup_row(title, ours, yardstick, floor, goal,    ratio) {
               ratio + 0 >= goal ? "goal" : ratio + 0 >= floor ? "floor" : "**missed**", "")
 }
 
+# The larger and the smaller of two subjects' peaks are floor and goal.
+function peak_row(title, ours, keys,    key, mine, larger, smaller, i, peak) {
+    split(keys, key, " ")
+    if (!seen[ours] || !seen[key[1]] || !seen[key[2]]) {
+        print_unmeasured(title, "larger of two", "smaller")
+        return
+    }
+    mine = raw_field(ours, "peak")
+    for (i = 1; i <= 2; i++) {
+        peak = raw_field(key[i], "peak")
+        larger = i == 1 || peak > larger ? peak : larger
+        smaller = i == 1 || peak < smaller ? peak : smaller
+    }
+    print_row(title, show_mib(mine), show_mib(larger), sprintf("%.2f", mine / larger), "1.0",
+              sprintf("%.2f", smaller / larger), verdict(mine / larger, 1, smaller / larger),
+              best_peak(group_of(ours)))
+}
+
+function raw_field(key, name) {
+    fields_of(raw[key])
+    return field[name] + 0
+}
+
+function show_mib(kib) {
+    return sprintf("%.1f MiB", kib / 1024)
+}
+
+# Of those that have a collector.
+function best_peak(group,    i, n, name, peak, lowest, best) {
+    n = split(peers_of[group], name, " ")
+    for (i = 1; i <= n; i++) {
+        peak = raw_field(group "/" name[i], "peak")
+        if (!is_malloc[name[i]] && (best == "" || peak < lowest)) {
+            best = name[i]
+            lowest = peak
+        }
+    }
+    return best == "" ? "" : best " " show_mib(lowest)
+}
+
+function limit_row(title, ours, name, floor, goal,    mine, best, group) {
+    if (!seen[ours]) {
+        print_unmeasured(title, show_time(floor), show_time(goal))
+        return
+    }
+    mine = raw_field(ours, name)
+    group = group_of(ours)
+    best = name == "held_cpu" ? best_of(group, "peer") : ""
+    print_row(title, show_time(mine) (name == "held_cpu" ? ", wall " show_time(overall(ours)) : ""),
+              "", "", show_time(floor), show_time(goal),
+              mine <= goal + 0 ? "goal" : mine <= floor + 0 ? "floor" : "**missed**",
+              best == "" ? "" : best " " show_time(overall(group "/" best)) " wall")
+}
+
+# `mine` and `theirs` are figures of the raw lines of two keys, which may be one.
+function fields_row(title, ours, mine, key, theirs, floor, goal,    a, b) {
+    if (!seen[ours] || !seen[key]) {
+        print_unmeasured(title, floor, goal)
+        return
+    }
+    a = raw_field(ours, mine)
+    b = raw_field(key, theirs)
+    print_row(title, show_time(a), show_time(b), sprintf("%.2f", a / b), floor, goal,
+              verdict(a / b, floor, goal), "")
+}
+
 function holdup_note(key) {
     if (!seen[key])
         return
@@ -171,11 +237,20 @@ function print_group(group,    i, n, name, text) {
     printf "| %s | %s |\n", group, text
 }
 
-function any_row(title, ours, yardstick, floor, goal) {
+function any_row(title, ours, yardstick, floor, goal,    word) {
+    split(yardstick, word, " ")
     if (yardstick == "burst")
         burst_row(title, ours, floor, goal)
     else if (sub(/^allocs /, "", yardstick))
         allocations_row(title, ours, yardstick, floor, goal)
+    else if (sub(/^peak /, "", yardstick))
+        peak_row(title, ours, yardstick)
+    else if (word[1] == "limit")
+        limit_row(title, ours, word[2], floor, goal)
+    else if (word[1] == "within")
+        fields_row(title, ours, word[2], ours, word[3], floor, goal)
+    else if (word[1] == "field")
+        fields_row(title, ours, word[2], word[3], word[2], floor, goal)
     else if (sub(/^speedup /, "", yardstick))
         speedup_row(title, ours, yardstick, floor, goal)
     else

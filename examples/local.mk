@@ -64,6 +64,25 @@ examples_json_tp_json_SOURCES = \
 	examples/json/tool.c \
 	examples/json/tool.h
 
+# --- the graph: over JSON's library ---
+
+noinst_LTLIBRARIES += examples/graph/libgraph.la
+examples_graph_libgraph_la_LIBADD = examples/json/libjson.la lib/libtidepool.la
+examples_graph_libgraph_la_SOURCES = \
+	examples/graph/build.c \
+	examples/graph/generate.c \
+	examples/graph/graph.c \
+	examples/graph/graph.h \
+	examples/graph/mutate.c \
+	examples/graph/query.c
+
+noinst_PROGRAMS += examples/graph/tp-graph
+examples_graph_tp_graph_LDADD = examples/graph/libgraph.la lib/libtidepool.la
+examples_graph_tp_graph_SOURCES = \
+	examples/graph/main.c \
+	examples/graph/options.c \
+	examples/graph/options.h
+
 # --- the log parser: a library, and the command over it ---
 
 noinst_LTLIBRARIES += examples/logparse/liblogparse.la

@@ -33,20 +33,26 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/cache/thread.h \
 	lib/cache/traffic.c \
 	lib/gc/alloc.c \
+	lib/gc/assist.c \
 	lib/gc/barrier.c \
 	lib/gc/checks.c \
 	lib/gc/cleanups.c \
 	lib/gc/collector.h \
 	lib/gc/cycle.c \
+	lib/gc/fields.h \
+	lib/gc/fork.c \
 	lib/gc/gc.h \
 	lib/gc/handshake.c \
 	lib/gc/layout.c \
+	lib/gc/links.h \
 	lib/gc/mark.c \
 	lib/gc/mutator.c \
 	lib/gc/pacer.c \
+	lib/gc/pins.c \
 	lib/gc/pooled.c \
 	lib/gc/rooted.c \
 	lib/gc/roots.c \
+	lib/gc/roots.h \
 	lib/gc/service.c \
 	lib/gc/signal.c \
 	lib/gc/stack.c \
@@ -55,7 +61,9 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/transfer.c \
 	lib/gc/wbcheck.c \
 	lib/gc/weak.c \
+	lib/gc/workers.c \
 	lib/gc/worklist.c \
+	lib/gc/worklist.h \
 	lib/heap/central.c \
 	lib/heap/classes.c \
 	lib/heap/collected.c \
@@ -81,9 +89,11 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/kit/scratch.c \
 	lib/kit/vec.c \
 	lib/os/clock.c \
+	lib/os/data.c \
 	lib/os/os.h \
 	lib/os/pages.c \
 	lib/os/rseq.c \
+	lib/os/task.c \
 	lib/os/thread.c \
 	lib/pool/check.c \
 	lib/pool/object.c \

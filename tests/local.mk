@@ -2,7 +2,7 @@
 # unit: one room each, white box, linked with the convenience library.
 # contract: the public API alone, against the real shared object.
 # stress: the same, with many threads, a printed seed and a budget of TP_STRESS_SECONDS (2 in
-# `make check`, 60 in `make check-long`).
+# `make check`, 60 in `make check-long`, where test_gc_graph makes TP_STRESS_MUTATIONS).
 # The scripts prove rules of the tree; each runs by hand too.
 #
 # A contract or stress test tests/contract/test_x.c needs its line in the list. A unit test needs:
@@ -18,6 +18,9 @@ unit_tests = \
 	tests/unit/test_cache_magazines \
 	tests/unit/test_cache_threads \
 	tests/unit/test_check_failures \
+	tests/unit/test_gc_alloc \
+	tests/unit/test_gc_failures \
+	tests/unit/test_gc_layout \
 	tests/unit/test_heap_central \
 	tests/unit/test_heap_classes \
 	tests/unit/test_heap_failures \
@@ -50,6 +53,8 @@ contract_tests = \
 	tests/contract/test_early_use \
 	tests/contract/test_fork \
 	tests/contract/test_fork_drops \
+	tests/contract/test_gc \
+	tests/contract/test_gc_limits \
 	tests/contract/test_header \
 	tests/contract/test_heap \
 	tests/contract/test_heap_abuse \
@@ -67,9 +72,12 @@ contract_tests = \
 
 stress_tests = \
 	tests/control/test_controls \
+	tests/control/test_gc_controls \
 	tests/stress/test_bytes_pool \
 	tests/stress/test_arena \
 	tests/stress/test_fork \
+	tests/stress/test_gc_graph \
+	tests/stress/test_gc_threads \
 	tests/stress/test_history \
 	tests/stress/test_sequence \
 	tests/stress/test_vec \
@@ -208,6 +216,12 @@ tests_unit_test_cache_threads_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_cache_threads_LDADD = $(UNIT_LIBS)
 tests_unit_test_check_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_check_failures_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_alloc_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_alloc_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_failures_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_layout_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_layout_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_central_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_heap_central_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_classes_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -235,6 +249,10 @@ tests_unit_test_bytes_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap
 tests_unit_test_arena_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap_alloc \
 	-Wl,--wrap=tpi_large_alloc -Wl,--wrap=tpi_os_hide -Wl,--wrap=vsnprintf
 tests_unit_test_check_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc -Wl,--wrap=tsearch
+tests_unit_test_gc_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
+	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_pages_alloc \
+	-Wl,--wrap=tpi_collected_span_new -Wl,--wrap=tpi_collected_large_new \
+	-Wl,--wrap=tp_detail_heap_alloc
 tests_unit_test_heap_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_os_move
 tests_unit_test_vec_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_run_alloc \
@@ -304,6 +322,10 @@ control_programs = \
 	tests/control/control_exit \
 	tests/control/control_fence \
 	tests/control/control_flush \
+	tests/control/control_gc_barrier \
+	tests/control/control_gc_none \
+	tests/control/control_gc_rounds \
+	tests/control/control_gc_stack \
 	tests/control/control_limit \
 	tests/control/control_none
 tests_control_control_exit_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -315,6 +337,14 @@ tests_control_control_fence_SOURCES = tests/control/control_fence.c $(CONTROL_SO
 tests_control_control_flush_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_control_control_flush_LDADD = $(UNIT_LIBS)
 tests_control_control_flush_SOURCES = tests/control/control_flush.c $(CONTROL_SOURCES)
+tests_control_control_gc_barrier_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_gc_barrier_LDADD = $(UNIT_LIBS)
+tests_control_control_gc_none_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_gc_none_LDADD = $(UNIT_LIBS)
+tests_control_control_gc_rounds_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_gc_rounds_LDADD = $(UNIT_LIBS)
+tests_control_control_gc_stack_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_control_control_gc_stack_LDADD = $(UNIT_LIBS)
 tests_control_control_limit_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_control_control_limit_LDADD = $(UNIT_LIBS)
 tests_control_control_limit_SOURCES = tests/control/control_limit.c $(CONTROL_SOURCES)
@@ -322,6 +352,8 @@ tests_control_control_none_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_control_control_none_LDADD = $(UNIT_LIBS)
 tests_control_control_none_SOURCES = tests/control/control_none.c $(CONTROL_SOURCES)
 CONTROL_SOURCES = tests/control/control.h tests/control/slow_many.c
+tests_control_test_gc_controls_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DTP_TEST_CONTROL_DIR='"$(abs_top_builddir)/tests/control"'
 tests_control_test_controls_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DTP_TEST_CONTROL_DIR='"$(abs_top_builddir)/tests/control"'
 
@@ -358,6 +390,8 @@ endif
 
 check-long: all
 	TP_STRESS_SECONDS=$${TP_STRESS_SECONDS:-60} \
+	TP_STRESS_MUTATIONS=$${TP_STRESS_MUTATIONS:-100000000} \
+	TP_TEST_SECONDS=$${TP_TEST_SECONDS:-7200} \
 		$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(stress_tests)'
 
 # libFuzzer on what parses, for FUZZ_SECONDS; the script says so and stops where clang is missing.
@@ -386,11 +420,15 @@ EXTRA_DIST += \
 	tests/contract/test_logparse.sh \
 	tests/contract/test_short.sh \
 	tests/control/control.h \
+	tests/control/control_gc.h \
 	tests/fuzz/corpus \
 	tests/fuzz/fuzz_logparse.c \
 	tests/fuzz/json.dict \
 	tests/fuzz/run \
 	tests/model \
+	tests/stress/graph.h \
+	tests/stress/graph_check.h \
+	tests/stress/graph_run.h \
 	tests/stress/model.h \
 	tests/stress/sequence.h \
 	tests/stress/stress.h \

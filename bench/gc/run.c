@@ -4,9 +4,9 @@
    trees, gcbench   wall time of all threads, each of which does all of it
    trees_held, gcbench_held   the same with a look at the clock behind each allocation: the longest
                     gap between two of a thread's looks
-   brief            processor time of the whole process for each object that is allocated, held for a
-                    moment and dropped: what collects it is in it, whichever thread does that
-   live             see run_live */
+   brief            processor time of the whole process for each object that is allocated, held for
+   a moment and dropped: what collects it is in it, whichever thread does that live             see
+   run_live */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,8 +151,7 @@ static void print_process(const struct bench_gc_subject *subject)
     printf(" cpu=%llu peak=%ld", (unsigned long long)clock_ns(CLOCK_PROCESS_CPUTIME_ID),
            peak_kib());
     if (subject->cycles != NULL)
-        printf(" cycles=%llu told=%.0f", (unsigned long long)subject->cycles(),
-               subject->told_ns());
+        printf(" cycles=%llu told=%.0f", (unsigned long long)subject->cycles(), subject->told_ns());
     putchar('\n');
 }
 

@@ -22,7 +22,8 @@ static void *open_objects(struct bench_case *self)
     if (tp_gc_root_add(objects, sizeof objects) != 0)
         bench_fail("tp_gc_root_add: out of memory");
     for (unsigned i = 0; i < STORE_OBJECTS; i++)
-        tp_gc_store(&objects[i * 5 % STORE_OBJECTS], bench_must(tp_gc_alloc(&object_type), "object"));
+        tp_gc_store(&objects[i * 5 % STORE_OBJECTS],
+                    bench_must(tp_gc_alloc(&object_type), "object"));
     tp_gc_percent_set(-1);
     return objects;
 }

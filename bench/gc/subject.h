@@ -57,8 +57,8 @@ struct bench_gc_subject {
 
     /* The rest NULL where there is no collector. */
     uint64_t (*cycles)(void);
-    double (*told_ns)(void); /* the longest hold-up that the collector tells of itself */
-    void (*collect)(void);   /* one whole cycle */
+    double (*told_ns)(void);    /* the longest hold-up that the collector tells of itself */
+    void (*collect)(void);      /* one whole cycle */
     void (*automatic)(bool on); /* cycles begin as the heap grows */
     void (*live_build)(struct bench_live *live);
     void (*live_mutate)(struct bench_live_thread *thread);

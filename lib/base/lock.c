@@ -4,6 +4,8 @@
 
 #include "base/base.h"
 
+/* How many this thread holds: up before it has one, down after, as its signal handlers see it. */
+static __thread uint32_t held_count __attribute__((tls_model("initial-exec")));
 /* Bit r: this thread holds locks of rank r. Checked builds only. */
 static __thread uint32_t held_ranks __attribute__((tls_model("initial-exec")));
 /* By rank: locks of it that this thread holds beyond the first. */
@@ -23,8 +25,20 @@ void tpi_lock_init(struct tpi_lock *lock, enum tpi_rank rank)
     *lock = (struct tpi_lock)TPI_LOCK_INIT((uint8_t)rank);
 }
 
+static void count_held(uint32_t delta)
+{
+    tpi_store_relaxed_32(&held_count, held_count + delta);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+bool tpi_locks_held(void)
+{
+    return tpi_load_relaxed_32(&held_count) != 0;
+}
+
 static void lock_or_abort(struct tpi_lock *lock)
 {
+    count_held(1);
     int error = pthread_mutex_lock(&lock->mutex);
     tpi_check(error != EDEADLK, "the library was entered again by the thread that is in it: "
                                 "pools and the heap are not for signal handlers");
@@ -61,8 +75,11 @@ void tpi_lock_next(struct tpi_lock *lock)
 
 bool tpi_lock_try(struct tpi_lock *lock)
 {
-    if (pthread_mutex_trylock(&lock->mutex) != 0)
+    count_held(1);
+    if (pthread_mutex_trylock(&lock->mutex) != 0) {
+        count_held(UINT32_MAX);
         return false;
+    }
     note_locked(lock);
     return true;
 }
@@ -75,11 +92,15 @@ void tpi_unlock(struct tpi_lock *lock)
         held_ranks &= ~(1u << lock->rank);
     int error = pthread_mutex_unlock(&lock->mutex);
     tpi_check(error == 0, "an unlock of rank %u failed: %s", lock->rank, strerror(error));
+    count_held(UINT32_MAX);
 }
 
 void tpi_lock_reset_in_child(struct tpi_lock *lock)
 {
+    bool held = pthread_mutex_trylock(&lock->mutex) != 0;
     tpi_lock_init(lock, (enum tpi_rank)lock->rank);
+    if (held)
+        count_held(UINT32_MAX);
     if (tpi_checked) {
         held_ranks &= ~(1u << lock->rank);
         held_next[lock->rank] = 0;

@@ -52,6 +52,8 @@ void tpi_lock_soon(struct tpi_lock *lock);
 void tpi_lock_next(struct tpi_lock *lock); /* another of the rank that is held */
 bool tpi_lock_try(struct tpi_lock *lock);
 void tpi_unlock(struct tpi_lock *lock);
+/* Whether the calling thread holds any. Async-signal-safe. */
+bool tpi_locks_held(void);
 
 /* In a fork's child the holder has another identity: a lock that was held is made anew. */
 void tpi_lock_reset_in_child(struct tpi_lock *lock);

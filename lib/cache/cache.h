@@ -13,7 +13,13 @@
    I3. A magazine is in one place: loaded, previous, in a victims list, in a stack, or in one
        function's hands. So an idle object is in one place.
    I4. A stack's magazines are never unmapped; a stale read of a next does no harm.
-   I5. Under a record's lock its owner locks nothing, and nobody's callback runs.
+   I5. Under a record's lock its owner locks nothing (but what shade needs), and nobody's callback
+   runs.
+
+   Collected objects. While a cycle marks, their caches are closed (TPI_CLOSED_MARKING) and each is
+   looked at once, whole, by tpi_cache_visit_idle. From the closing on no magazine goes from a depot
+   to a thread, so that none gets from where the visit is still to come to where it was; and what
+   becomes idle is shaded. lib/gc/pooled.c has the argument.
 
    Counting. A word's upper bits count hits. Every change of objects[] that is no get and no put
    adds its size to balance; so puts = level - balance + hits, and the fast path counts for free. */
@@ -42,6 +48,7 @@ enum tpi_closed {
     TPI_CLOSED_WAITING = 1,   /* somebody waits for each put */
     TPI_CLOSED_CHECKING = 2,  /* every get and put is looked at */
     TPI_CLOSED_DESTROYED = 4, /* nothing may become idle here again */
+    TPI_CLOSED_MARKING = 8,   /* collected objects, and a cycle marks: puts shade */
     TPI_CLOSED_TO_PUTS = TPI_CLOSED_WAITING | TPI_CLOSED_DESTROYED
 };
 
@@ -61,6 +68,11 @@ struct tpi_cache {
     void (*end)(struct tpi_cache *self, void *object);
     void (*give_back)(struct tpi_cache *self, void **objects, uint32_t n);
     void (*given_back)(struct tpi_cache *self, uint32_t n);
+    /* Collected objects: keeps n of them alive through the marking that is under way. Takes locks
+       of higher rank than ROOTS alone. */
+    void (*shade)(void *const *objects, size_t n);
+    bool needs_attached; /* limits may be open only while their thread is attached to the collector */
+    struct tpi_cache *next_collected; /* lib/gc/pooled.c's list */
 
     /* One line: who brings a full magazine mostly takes an empty one, and the other way round. */
     struct tpi_stack depot TPI_ALIGNED(TPI_CACHE_LINE); /* whole magazines, newest first */
@@ -74,6 +86,7 @@ struct tpi_cache {
     uint64_t puts_retired;    /* atomic */
     uint64_t stolen;          /* atomic */
     struct tpi_stack doomed;  /* magazines to be dropped */
+    struct tpi_stack unvisited; /* of a tpi_cache_visit_idle that is under way */
     uint32_t owed;            /* atomic; in a fork's child: given back, given_back not yet called */
 };
 
@@ -107,7 +120,8 @@ bool tpi_cache_put_unless(struct tpi_cache *cache, void *object, bool *closed);
 /* The same for many; how many it got or kept. */
 size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n);
 size_t tpi_cache_put_many(struct tpi_cache *cache, void *const *objects, size_t n);
-/* An object from the depot, the victim depot, or what is doomed and not yet dropped. */
+/* An object from the depot, the victim depot, what is not visited yet, or doomed and not yet
+   dropped. */
 void *tpi_cache_get_shared(struct tpi_cache *cache);
 /* Puts objects that were never handed out into the depot (loaded first, if `load`). How many
    fit. */
@@ -124,6 +138,16 @@ enum tpi_take {
     TPI_TAKE_TO_DOOM   /* they go to the cache's doomed chain, the depots' too */
 };
 void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how);
+/* Calls visit for all that idles or is doomed in a cache with TPI_CLOSED_MARKING, magazine by
+   magazine, with the closers' lock held. Idle objects go to the victim depot. By one thread at a
+   time, beside no rotation. */
+void tpi_cache_visit_idle(struct tpi_cache *cache,
+                          void (*visit)(void *const *objects, size_t n, void *context),
+                          void *context);
+/* Returns when each put has ended that saw a bit of cache->closed before it was cleared. */
+void tpi_cache_puts_end(struct tpi_cache *cache);
+/* The calling thread detaches from the collector: its limits of caches that need it are closed. */
+void tpi_cache_close_here(void);
 /* A cycle: what is idle becomes a victim, what was a victim is doomed. All caches. One at a time,
    and no cache is closed meanwhile. */
 void tpi_cache_rotate_all(void);

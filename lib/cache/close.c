@@ -93,6 +93,21 @@ void tpi_close_and_visit(struct tpi_cache *cache, visitor *visit, void *context)
     tpi_unlock(&closer_lock);
 }
 
+static void close_attached(struct tpi_thread *thread, struct tpi_cache *cache, void *context)
+{
+    (void)context;
+    if (cache->needs_attached)
+        tpi_local_close(tpi_thread_local(thread, cache));
+}
+
+/* The owner is in no sequence of its own: no fence. */
+void tpi_cache_close_here(void)
+{
+    struct tpi_thread *thread = tpi_thread_lock();
+    for_each_active(thread, NULL, close_attached, NULL);
+    tpi_unlock(&thread->lock);
+}
+
 /* A plugin goes: its descriptors must not stay announced in any thread. A thread that is about to
    announce another sequence wins or loses the exchange; both are right. */
 void tp_detail_unload(const void *start, const void *end)

@@ -10,6 +10,9 @@
    3. Without any lock, what is doomed is dropped: destructed and given back.
 
    What is doomed is on a stack of its own, pushed by whoever takes and emptied by whoever drops.
+   While collected objects are visited (tpi_cache_visit_idle) those to come are on another one. An
+   object that is doomed lives until it is destructed: so those that are doomed then, or in a
+   dropper's hands, are visited too.
    Rotation and dropping look caches up by number: the caller (lib/gc) lets no cache be closed
    meanwhile. */
 #include "cache/close.h"
@@ -77,6 +80,7 @@ static void capacity_tune(struct tpi_cache *cache)
 static void rotate_depot(struct tpi_cache *cache)
 {
     tpi_stack_put_all(&cache->doomed, tpi_stack_take_all(&cache->victims));
+    tpi_stack_put_all(&cache->doomed, tpi_stack_take_all(&cache->unvisited)); /* a fork's child's */
     tpi_stack_put_all(&cache->victims, tpi_stack_take_all(&cache->depot));
     tpi_magazine_free_chain(tpi_stack_take_all(&cache->empties));
     capacity_tune(cache);
@@ -113,6 +117,19 @@ static void take_local(struct tpi_thread *thread, struct tpi_cache *cache, void 
     tpi_local_retire(thread, cache);
 }
 
+/* Of a visit that is under way, and will not see them where they go; so marking is on, and cannot
+   end while we have the closers' lock. */
+static void doom_unvisited(struct tpi_cache *cache)
+{
+    uint32_t lost = 0;
+    for (struct tpi_magazine *magazine;
+         (magazine = tpi_stack_pop(&cache->unvisited, &lost)) != NULL;) {
+        if ((tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_MARKING) != 0)
+            cache->shade(magazine->slots, magazine->count);
+        tpi_stack_push(&cache->doomed, magazine);
+    }
+}
+
 void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
 {
     tpi_close_and_visit(cache, take_local, &how);
@@ -120,6 +137,7 @@ void tpi_cache_take(struct tpi_cache *cache, enum tpi_take how)
         tpi_closer_lock();
         tpi_stack_put_all(&cache->doomed, tpi_stack_take_all(&cache->depot));
         tpi_stack_put_all(&cache->doomed, tpi_stack_take_all(&cache->victims));
+        doom_unvisited(cache);
         tpi_closer_unlock();
     }
 }
@@ -214,6 +232,77 @@ void tpi_cache_drop_doomed(struct tpi_cache *cache)
     while (dropping_begin(&dropping, cache))
         drop_magazine(&dropping);
 }
+
+/* --- visiting --- */
+
+static void uncover(struct tpi_cache *cache, struct tpi_magazine *magazine)
+{
+    if (magazine != NULL && magazine->count == 0)
+        tpi_magazine_free(magazine);
+    else if (magazine != NULL)
+        tpi_stack_push(&cache->unvisited, magazine);
+}
+
+static void uncover_local(struct tpi_thread *thread, struct tpi_cache *cache, void *context)
+{
+    struct tp_detail_local *local = tpi_thread_local(thread, cache);
+    (void)context;
+    uncover(cache, tpi_local_unload(cache, local));
+    uncover(cache, tpi_local_take_previous(local));
+    tpi_stack_put_all(&cache->unvisited, tpi_local_take_victims(local));
+    tpi_local_retire(thread, cache);
+}
+
+/* What stays where it is. Under the closers' lock. */
+static void visit_doomed(struct tpi_cache *cache,
+                         void (*visit)(void *const *objects, size_t n, void *context),
+                         void *context)
+{
+    uint32_t chain = tpi_stack_take_all(&cache->doomed);
+    for (uint32_t number = chain; number != 0; number = tpi_magazine_at(number)->next)
+        visit(tpi_magazine_at(number)->slots, tpi_magazine_at(number)->count, context);
+    tpi_stack_put_all(&cache->doomed, chain);
+    for (const struct dropping *dropping = droppings; dropping != NULL; dropping = dropping->next)
+        if (dropping->cache == cache)
+            visit(dropping->magazine->slots, dropping->count, context);
+}
+
+/* Magazines go from threads to depots, under their record's lock, and from no depot to a thread: so
+   what was in a thread when its record was locked here is uncovered by that or with the depots. A
+   magazine is visited and goes to the victims in one step, as others see it. */
+void tpi_cache_visit_idle(struct tpi_cache *cache,
+                          void (*visit)(void *const *objects, size_t n, void *context),
+                          void *context)
+{
+    struct tpi_magazine *magazine;
+    uint32_t lost = 0;
+    tpi_close_and_visit(cache, uncover_local, NULL);
+    tpi_closer_lock();
+    tpi_stack_put_all(&cache->unvisited, tpi_stack_take_all(&cache->depot));
+    tpi_stack_put_all(&cache->unvisited, tpi_stack_take_all(&cache->victims));
+    visit_doomed(cache, visit, context);
+    while ((magazine = tpi_stack_pop(&cache->unvisited, &lost)) != NULL) {
+        visit(magazine->slots, magazine->count, context);
+        tpi_stack_push(&cache->victims, magazine);
+        tpi_closer_unlock(); /* so that nobody waits for all of them */
+        tpi_closer_lock();
+    }
+    tpi_closer_unlock();
+}
+
+static void visit_nothing(struct tpi_thread *thread, struct tpi_cache *cache, void *context)
+{
+    (void)thread;
+    (void)cache;
+    (void)context;
+}
+
+void tpi_cache_puts_end(struct tpi_cache *cache)
+{
+    tpi_close_and_visit(cache, visit_nothing, NULL);
+}
+
+/* --- fork --- */
 
 void tpi_rotate_fork_child(void)
 {

@@ -144,10 +144,21 @@ static void *victim_take(struct tpi_cache *cache, struct tp_detail_local *local)
     return object;
 }
 
+static bool is_closed(const struct tpi_cache *cache, uint32_t why)
+{
+    return (tpi_load_relaxed_32(&cache->closed) & why) != 0;
+}
+
 /* Somebody waits, or the cache ends: nobody takes more out of the depots than he needs. */
 static bool is_wanted(const struct tpi_cache *cache)
 {
-    return (tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_TO_PUTS) != 0;
+    return is_closed(cache, TPI_CLOSED_TO_PUTS);
+}
+
+/* The same while a cycle marks collected objects: what went to a thread could miss the visit. */
+static bool depots_stay(const struct tpi_cache *cache)
+{
+    return is_closed(cache, TPI_CLOSED_TO_PUTS | TPI_CLOSED_MARKING);
 }
 
 /* Moves half of the previous magazine into the loaded one, which is empty. A whole swap would leave
@@ -176,7 +187,7 @@ static bool refill(struct tpi_cache *cache, struct tp_detail_local *local)
             swap_previous(cache, local);
         return true;
     }
-    if (local->victims != 0 || is_wanted(cache))
+    if (local->victims != 0 || depots_stay(cache))
         return false;
     struct tpi_magazine *magazine = stack_pop(cache, &cache->depot);
     if (magazine == NULL)
@@ -202,7 +213,7 @@ static size_t get_locked(struct tpi_cache *cache, struct tp_detail_local *local,
         }
         if (local->victims == 0) {
             struct tpi_magazine *magazine =
-                is_wanted(cache) ? NULL : stack_pop(cache, &cache->victims);
+                depots_stay(cache) ? NULL : stack_pop(cache, &cache->victims);
             if (magazine == NULL)
                 break;
             tpi_store_relaxed_32(&magazine->next, 0); /* a stale pop may still read it */
@@ -266,6 +277,9 @@ size_t tpi_cache_get_many(struct tpi_cache *cache, void **objects, size_t n)
         struct tpi_thread *thread = enter(cache, &local);
         got += get_locked(cache, local, objects + got, n - got);
         leave(thread, cache, local);
+        while (got < n && is_closed(cache, TPI_CLOSED_MARKING) &&
+               (objects[got] = tpi_cache_get_shared(cache)) != NULL)
+            got++;
     } while (got < n && !is_wanted(cache) && steal(cache));
     return got;
 }
@@ -278,10 +292,11 @@ void *tpi_cache_get(struct tpi_cache *cache)
 
 void *tpi_cache_get_shared(struct tpi_cache *cache)
 {
-    struct tpi_stack *const stacks[] = {&cache->depot, &cache->victims, &cache->doomed};
+    struct tpi_stack *const stacks[] = {&cache->depot, &cache->victims, &cache->unvisited,
+                                        &cache->doomed};
     void *object = NULL;
     tpi_closer_lock(); /* no fork, rotation or other look while the magazine is in hand */
-    for (unsigned i = 0; i < 3 && object == NULL; i++) {
+    for (unsigned i = 0; i < sizeof stacks / sizeof stacks[0] && object == NULL; i++) {
         struct tpi_magazine *magazine = stack_pop(cache, stacks[i]);
         if (magazine == NULL)
             continue;
@@ -383,6 +398,8 @@ static size_t put_some(struct tpi_cache *cache, void *const *objects, size_t n, 
         uint32_t level = tpi_local_level(local);
         uint32_t take = (uint32_t)tpi_min(n - put, (size_t)(local->reserved - level));
         memcpy(local->objects + level, objects + put, take * sizeof objects[0]);
+        if (tpi_unlikely(is_closed(cache, TPI_CLOSED_MARKING)))
+            cache->shade(objects + put, take); /* the visit of this record may be over */
         tpi_store_relaxed_64(&local->word, local->word + take);
         put += take;
     }
@@ -436,6 +453,18 @@ bool tpi_cache_put_shared(struct tpi_cache *cache, void *object)
     return true;
 }
 
+/* Collected objects that are not shaded: before the depot's visit, which has the same lock. */
+static void fill_depot(struct tpi_cache *cache, struct tpi_magazine *magazine)
+{
+    if (cache->shade != NULL)
+        tpi_closer_lock();
+    if (is_closed(cache, TPI_CLOSED_MARKING))
+        cache->shade(magazine->slots, magazine->count);
+    tpi_magazine_store(cache, &cache->depot, magazine);
+    if (cache->shade != NULL)
+        tpi_closer_unlock();
+}
+
 /* Loads a full magazine where nothing is loaded but an empty one. */
 static bool load_if_empty(struct tpi_cache *cache, struct tpi_magazine *magazine)
 {
@@ -462,7 +491,7 @@ size_t tpi_cache_fill(struct tpi_cache *cache, void *const *objects, size_t n, b
         magazine->count = count;
         filled += count;
         if (count == 0 || !load || !load_if_empty(cache, magazine))
-            tpi_magazine_store(cache, &cache->depot, magazine);
+            fill_depot(cache, magazine);
         load = false;
         if (count < want)
             break;

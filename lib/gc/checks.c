@@ -7,8 +7,8 @@
 
    A word of a stack that leads to an unmarked object proves nothing: between the round that found
    nothing and the parking each thread ran on, and its new frames have old words in the places that
-   nobody wrote yet. Those are counted; what hangs on them is not looked at. All that hangs on roots
-   and on marked objects must be marked (C2, C3), and is looked at first.
+   nobody wrote yet. What hangs on those is not looked at; but with stw, where nobody ran on, it is
+   an error. All that hangs on roots and on marked objects must be marked (C2, C3).
 
    The caller is the collecting thread. The walk over mutators holds mutators_lock, that over roots
    what tpi_roots_scan takes. Where there is no memory for the queue the check is left unfinished,
@@ -24,10 +24,10 @@ static struct {
     enum tpi_mark color; /* the cycle's */
     enum from from;      /* who points at what is visited now */
     uintptr_t object;    /* FROM_OBJECT */
+    int32_t tid;         /* FROM_STACK */
     uintptr_t *queue;    /* all objects that were reached; those below `done` were looked into */
     size_t count, room, done;
     bool unfinished;
-    uint64_t stale;
 } check;
 
 bool tpi_check_name(uintptr_t address, struct tpi_named *named)
@@ -55,6 +55,10 @@ bool tpi_check_name(uintptr_t address, struct tpi_named *named)
 static TPI_COLD void lost(const struct tpi_named *found, uintptr_t word)
 {
     struct tpi_named by;
+    if (check.from == FROM_STACK)
+        tpi_fatal("checkmark: object %p (%s, %zu bytes) is reachable and was not marked; the stack "
+                  "of thread %d leads to it",
+                  (void *)found->start, found->name, found->bytes, (int)check.tid);
     if (check.from == FROM_ROOTS || !tpi_check_name(check.object, &by))
         tpi_fatal("checkmark: object %p (%s, %zu bytes) is reachable and was not marked; a root "
                   "leads to it",
@@ -99,9 +103,8 @@ bool tpi_check_visit(uintptr_t word)
     if ((*mark & TPI_MARK_CHECK) != 0)
         return false;
     if ((*mark & ~TPI_MARK_LOST) != check.color) {
-        if (check.from != FROM_STACK)
+        if (check.from != FROM_STACK || tpi_gc_options.stw)
             lost(&found, word);
-        check.stale++;
         return false;
     }
     if (!check.unfinished && push(found.start))
@@ -126,6 +129,7 @@ static void look_at_stack(struct tpi_mutator *mutator, void *context)
 {
     (void)context;
     check.from = FROM_STACK;
+    check.tid = mutator->tid;
     (void)tpi_stacks_scan(mutator, &mutator->registers);
     look_into_all();
 }

@@ -47,6 +47,7 @@
      answer, HELD -> BLOCKED. The mutator leaves by CAS BLOCKED -> RUNNING; where that fails it waits;
    - the signal handler in that thread (signal.c), if in_runtime is 0; else the exit of the runtime
      polls. In a barrier's block it first sets the instruction pointer back to the block's start.
+     It does not answer PARK where its thread holds one of the library's locks.
    Whoever answers takes no lock and calls no libc function that is not async-signal-safe.
    A mutator that attaches counts as having answered; it takes over the modes asked for last. One
    that detaches hands its buffer over and leaves the list, both under mutators_lock.
@@ -90,6 +91,20 @@ enum tpi_mark {
     TPI_MARK_LOST = 4, /* with a colour: grey, and in no buffer */
     TPI_MARK_CHECK = 8 /* checkmark's second marking */
 };
+
+/* n marks in a row become the same. */
+#if defined(TPI_THREAD_SANITIZER)
+static inline void tpi_marks_fill(uint8_t *marks, size_t n, uint8_t mark)
+{
+    for (size_t i = 0; i < n; i++)
+        __atomic_store_n(&marks[i], mark, __ATOMIC_RELAXED);
+}
+#else
+static inline void tpi_marks_fill(uint8_t *marks, size_t n, uint8_t mark)
+{
+    memset(marks, mark, n);
+}
+#endif
 
 /* --- layouts: layout.c. Interned: types of one size class with pointers at the same places share
    one, and its spans. Immutable once published; never freed --- */
@@ -143,6 +158,7 @@ enum tpi_form { TPI_FORM_SINGLE, TPI_FORM_ARRAY, TPI_FORM_FLEX };
 struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, size_t bytes,
                                  uint32_t flags);
 void tpi_layouts_start(void); /* before the first use of any; again is nothing */
+struct tpi_mutator;
 /* Fork: LAYOUTS and all layouts' locks. */
 void tpi_layouts_lock_all(void);
 void tpi_layouts_unlock_all(void);
@@ -156,7 +172,12 @@ void tpi_partial_remove(struct tpi_layout *layout, struct tpi_span *span);
 
 /* --- mutators: mutator.c --- */
 
-enum tpi_mutator_state { TPI_RUNNING = 0, TPI_BLOCKED = 1, TPI_HELD = 2 };
+enum tpi_mutator_state {
+    TPI_RUNNING = 0,
+    TPI_BLOCKED = 1,
+    TPI_HELD = 2,
+    TPI_AWAITED = 3 /* HELD, and its thread sleeps until it is not */
+};
 
 enum tpi_handshake { /* step of the protocol above */
     TPI_SHAKE_NONE,
@@ -167,9 +188,14 @@ enum tpi_handshake { /* step of the protocol above */
     TPI_SHAKE_PARK /* stw and checks: waits, as if in a blocking region, until the world goes on */
 };
 
+#if defined(__aarch64__)
+enum { TPI_SAVED_REGISTERS = 20 };
+#else
+enum { TPI_SAVED_REGISTERS = 6 };
+#endif
 struct tpi_registers {
     uintptr_t sp;
-    uintptr_t saved[20]; /* callee-saved; unused ones are 0 */
+    uintptr_t saved[TPI_SAVED_REGISTERS]; /* callee-saved */
 };
 
 /* A registered coroutine stack. */
@@ -209,6 +235,8 @@ struct tpi_mutator {
     uint32_t edit_count;
     struct tpi_stack_range *stacks;      /* own coroutine stacks; changed in_runtime */
     uintptr_t stack_low, stack_high;     /* the thread's own stack */
+    bool stack_grows;                    /* not all of it is mapped */
+    uint64_t stack_bytes;                /* atomic: of its stacks, at the last SCAN */
 
     int32_t tid;
     pthread_t thread;
@@ -229,27 +257,51 @@ void tpi_runtime_enter(struct tpi_mutator *mutator);
 void tpi_runtime_leave(struct tpi_mutator *mutator);
 /* Answers if asked. in_runtime is 1 and the caller holds no lock and nothing half done. */
 void tpi_mutator_poll(struct tpi_mutator *mutator);
+/* A call of the owner's took since start_ns for the collector's sake. */
+static inline void tpi_held_up(struct tpi_mutator *mutator, int64_t start_ns)
+{
+    uint64_t ns = (uint64_t)(tpi_os_now_ns() - start_ns);
+    if (ns > tpi_load_relaxed_64(&mutator->held_up_max_ns))
+        tpi_store_relaxed_64(&mutator->held_up_max_ns, ns);
+    tpi_store_relaxed_64(&mutator->held_up_total_ns,
+                         tpi_load_relaxed_64(&mutator->held_up_total_ns) + ns);
+}
+/* For who was HELD: back to RUNNING as soon as it is let. Async-signal-safe. */
+void tpi_mutator_resume(struct tpi_mutator *mutator);
+/* mutators_lock, and the list of all that are attached, by `next`. */
+void tpi_mutators_lock(void);
+void tpi_mutators_unlock(void);
+struct tpi_mutator *tpi_mutators_first(void);
 /* Calls visit for each mutator, under mutators_lock. */
 void tpi_mutators_visit(void (*visit)(struct tpi_mutator *mutator, void *context), void *context);
-/* By cycle.c's part of the fork handlers, with COLLECTOR held. The child keeps the calling thread's
-   record alone; the others' spans are released. Afterwards no handshake is under way there. */
+/* By fork.c. The child keeps the calling thread's record alone, in the modes that tpi_modes says,
+   with nothing asked and no mark buffer; the others' tables are emptied, their spans are the
+   caller's to free. No world is parked there. */
 void tpi_mutators_fork_prepare(void);
 void tpi_mutators_fork_parent(void);
 void tpi_mutators_fork_child(void);
 
 /* --- handshake.c: the collecting thread's side --- */
 
-/* Asks all and returns when all have answered. The caller is itself in a blocking region, if
-   attached, and holds COLLECTOR alone. */
+/* Sets tpi_modes, asks all, and returns when all have answered. The caller is itself in a blocking
+   region, if attached, and holds no lock. In a parked world it answers for all. */
 void tpi_handshake(enum tpi_handshake kind);
 void tpi_world_release(void); /* after PARK */
+bool tpi_asked_to_park(void); /* a mutator that has not answered */
+/* For who attaches: under mutators_lock, which it lets go of while the world is parked. */
+void tpi_world_wait(void);
+void tpi_world_fork_child(void);
+/* Something changed that the collecting thread may wait for. Async-signal-safe. */
+void tpi_handshake_wake(void);
 /* The modes that a mutator has that answers, or attaches, now. */
 struct tpi_modes {
     bool barrier;
     enum tpi_mark color; /* WHITE: allocate white */
     uint32_t epoch;
 };
-extern struct tpi_modes tpi_modes; /* written by the collecting thread under mutators_lock */
+extern struct tpi_modes tpi_modes; /* written by tpi_handshake under mutators_lock; by fork.c */
+/* The owner, the collecting thread for it while it is held, or both are one. */
+void tpi_modes_adopt(struct tpi_mutator *mutator);
 /* Who had to be asked by a signal since tpi_straggle_clear, for gctrace. The collecting thread's. */
 struct tpi_straggle {
     uint64_t signals; /* sent */
@@ -259,7 +311,7 @@ struct tpi_straggle {
 void tpi_straggle_clear(void);
 void tpi_straggle_read(struct tpi_straggle *straggle);
 /* Acts on what was asked, for a mutator whose registers and stack pointer are given; answers.
-   Called by whoever answers (see ANSWERING). */
+   Called by whoever answers (see ANSWERING). Keeps errno. */
 void tpi_answer(struct tpi_mutator *mutator, const struct tpi_registers *registers);
 
 /* --- stack.c --- */
@@ -268,14 +320,17 @@ void tpi_answer(struct tpi_mutator *mutator, const struct tpi_registers *registe
    its caller's frames lie. */
 void tpi_with_registers(void (*fn)(const struct tpi_registers *registers, void *context),
                         void *context);
-bool tpi_stack_bounds(uintptr_t *low, uintptr_t *high); /* of the calling thread */
 /* Shades what a mutator's stacks, registers and edited objects point to; how many were white. */
 size_t tpi_stacks_scan(struct tpi_mutator *mutator, const struct tpi_registers *registers);
+void tpi_stacks_free(struct tpi_stack_range *stacks); /* the list's nodes; no lock, not in_runtime */
 
 /* --- signal.c --- */
 
-void tpi_signal_start(int number); /* 0: none */
-bool tpi_signal_send(struct tpi_mutator *mutator); /* false: signals are off, or cannot be */
+/* A real-time signal's number; 0: none. Once, at start. */
+void tpi_signal_start(int number);
+int tpi_signal_number(void); /* 0: none are sent */
+/* Under mutators_lock, so that the thread is still there. False: it was not sent. */
+bool tpi_signal_send(struct tpi_mutator *mutator);
 
 /* --- mark.c, worklist.c --- */
 
@@ -290,6 +345,8 @@ size_t tpi_shade_words(struct tpi_buffer **buffer, uintptr_t from, uintptr_t to)
 void tpi_shade_fields(struct tpi_buffer **buffer, void *object);
 /* Hands a buffer over; *buffer becomes NULL. Whether there was anything in it. */
 bool tpi_buffer_hand_over(struct tpi_buffer **buffer);
+/* Forgets what is in it. */
+void tpi_buffer_discard(struct tpi_buffer **buffer);
 /* Something became grey since tpi_found_clear; set by every handing over, and by shading that finds
    no buffer. */
 void tpi_found_clear(void);
@@ -301,7 +358,11 @@ size_t tpi_mark_some(size_t bytes);
 void tpi_mark_drain(void);
 void tpi_mark_begin(enum tpi_mark color);
 uint64_t tpi_marked_bytes(void); /* of slots, in this cycle */
-void tpi_workers_start(unsigned n); /* beside the collecting thread */
+/* So many threads mark beside the collecting one, from the next drain on; 0: a quarter of the cores,
+   less one. */
+void tpi_workers_start(unsigned n);
+/* Nothing is grey in a fork's child, and nobody marks. */
+void tpi_mark_fork_child(void);
 bool tpi_object_is_marked(const void *object); /* of this cycle's colour */
 
 /* --- roots.c --- */
@@ -309,6 +370,8 @@ bool tpi_object_is_marked(const void *object); /* of this cycle's colour */
 void tpi_roots_scan(void);
 void tpi_roots_hold(void); /* the roots lock: no range is added or removed */
 void tpi_roots_let_go(void);
+void tpi_roots_fork_child(void); /* instead of tpi_roots_let_go */
+uint64_t tpi_roots_bytes(void);  /* of root ranges, now */
 
 /* --- transfer.c --- */
 
@@ -356,10 +419,30 @@ bool tpi_pacer_admit(size_t bytes);
 /* A span or a large object of `bytes` was taken; may start a cycle and assists marking. */
 void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes);
 
+/* One whole cycle, unless one ended just now and left too little: whether there was one. For who
+   was refused memory; then it tries once more. */
+bool tpi_pacer_make_room(size_t bytes);
+
 /* The collecting thread, about its cycle: allocation is about to be black; marking is over. */
 void tpi_pacer_marking_begins(void);
 void tpi_pacer_marking_ended(void);
+
+struct tpi_pacer_counts {
+    int percent;
+    uint64_t live;     /* bytes of collected objects, those in runs too; approximate */
+    uint64_t explicit_bytes; /* of explicit spans */
+    uint64_t goal;     /* of both; UINT64_MAX: never by growth */
+    uint64_t marked;   /* by the last cycle */
+    uint64_t stacks, roots; /* bytes that it searched */
+    uint64_t assist_ns; /* of mutators' time, since the start */
+};
 void tpi_pacer_read(struct tpi_pacer_counts *counts);
+
+/* assist.c's part, under the pacer's lock. */
+uint64_t tpi_growth_live(void); /* no lock */
+void tpi_growth_read(struct tpi_pacer_counts *counts);
+void tpi_growth_set(int percent, uint64_t room); /* room: what the limit leaves, in live bytes */
+uint64_t tpi_growth_left(void); /* bytes until the next cycle, and a tenth more; no lock */
 
 /* --- stats.c: a cycle's times --- */
 
@@ -371,7 +454,7 @@ struct tpi_cycle_clock {
     enum tpi_clock_phase phase;
     int64_t begun_ns, phase_ns, phase_cpu_ns; /* when, and at what of the thread's own time */
     int64_t wall_ns[TPI_CLOCK_PHASES], cpu_ns[TPI_CLOCK_PHASES];
-    uint64_t heap_begin;
+    uint64_t heap_begin, heap_end, goal;
 };
 void tpi_clock_start(struct tpi_cycle_clock *clock, bool forced);
 void tpi_clock_step(struct tpi_cycle_clock *clock, enum tpi_clock_phase to);
@@ -381,6 +464,14 @@ void tpi_clock_stop(struct tpi_cycle_clock *clock); /* and what is told of the c
 
 /* Pools of collected objects: closed to the inlined path, or open again. */
 void tpi_pooled_close(bool close);
+/* Step 4, and checkmark's walk: what idles in them; root arenas' chunks. */
+void tpi_pooled_scan(struct tpi_buffer **buffer);
+void tpi_chunks_scan(struct tpi_buffer **buffer);
+void tpi_chunks_release_parked(void); /* marking is over; no lock held */
+/* fork: the lock of both, of rank ROOTS, after roots.c's. */
+void tpi_pooled_fork_prepare(void);
+void tpi_pooled_fork_parent(void);
+void tpi_pooled_fork_child(void);
 
 /* --- fork.c: what a fork's child finds --- */
 
@@ -401,20 +492,22 @@ void tpi_phase_clear_marks(void);
 
 /* Under the weak lock, at step 7: if nothing was found, marking is over. */
 bool tpi_weak_terminate(void);
-void tpi_weak_clear(void);     /* step 8 */
-void tpi_cleanups_find(void);  /* step 8 */
-void tpi_cleanups_scan(void);  /* step 4: the arguments */
-void tpi_cleanups_run(void);   /* step 11; callbacks, no lock */
+void tpi_weak_clear(void);    /* step 8; the end of "marking is over" */
+void tpi_cleanups_find(void); /* step 8 */
+void tpi_cleanups_scan(void); /* step 4: the arguments */
+void tpi_cleanups_run(void);  /* step 11; callbacks, no lock */
+/* The layout of the collected object that begins at `object`; NULL: it is none. An explicit object
+   of a pool is none. */
+const struct tpi_layout *tpi_object_layout(const void *object);
+/* fork: the locks of both. */
+void tpi_cleanups_fork_prepare(void); /* weak.c's part of them */
+void tpi_cleanups_fork_parent(void);
+void tpi_cleanups_fork_child(void);
+void tpi_weak_fork_prepare(void);
+void tpi_weak_fork_parent(void);
+void tpi_weak_fork_child(void);
 
 /* --- checks.c, wbcheck.c: TIDEPOOL=checkmark, wbcheck, scribble --- */
-
-struct tpi_gc_options {
-    bool checkmark, stw, scribble, wbcheck, dso_roots;
-    int signal;       /* number; 0: none */
-    unsigned workers; /* 0: by the cores */
-    bool trace;
-};
-extern struct tpi_gc_options tpi_gc_options;
 
 /* What a report says of an object. */
 struct tpi_named {

@@ -10,7 +10,7 @@
 void (*tpi_cycle_stalled)(void);
 struct tpi_gc_options tpi_gc_options;
 
-static uint32_t used; /* atomic; release by tpi_gc_use, acquire by the collecting thread */
+static uint32_t used; /* atomic */
 
 bool tpi_gc_is_used(void)
 {
@@ -19,9 +19,10 @@ bool tpi_gc_is_used(void)
 
 void tpi_gc_use(void)
 {
-    if (tpi_likely(tpi_gc_is_used()))
+    uint32_t before = 0;
+    if (tpi_likely(tpi_gc_is_used()) || !tpi_cas_acq_rel_32(&used, &before, 1))
         return;
-    tpi_store_release_32(&used, 1);
+    tpi_signal_start(tpi_gc_options.signal);
     tpi_service_start();
 }
 
@@ -57,12 +58,13 @@ static bool begin_marking(void (*drop)(void))
         if (tpi_phase_abandoned() != abandoned)
             return false;
     }
+    tpi_workers_start(tpi_gc_options.workers);
     tpi_pacer_marking_begins();
     return handshake(TPI_SHAKE_BLACK);
 }
 
-/* Steps 5 to 7. A buffer that comes in between the drain's end and tpi_found_clear is nobody's find:
-   so it is drained for again. */
+/* Steps 5 to 7. A buffer that comes in between the drain's end and tpi_found_clear is nobody's
+   find: so it is drained for again. */
 static bool mark_to_the_end(void)
 {
     for (;;) {
@@ -113,6 +115,7 @@ static bool collect(void (*drop)(void), struct tpi_cycle_clock *clock)
     tpi_pooled_close(false);
     if (tpi_gc_options.stw)
         tpi_world_release();
+    tpi_chunks_release_parked();
     tpi_clock_step(clock, TPI_CLOCK_SWEEP);
     tpi_sweep_all();
     tpi_phase_set(TPI_PHASE_IDLE);

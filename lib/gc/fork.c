@@ -2,10 +2,10 @@
 /* fork: the collector's locks in rank order, and what its child does with a cycle that the parent
    had under way.
 
-   The parent's cycle goes on. In the child the calling thread is the only one, and the only mutator,
-   if it was one.
-   - Marking is abandoned. Grey objects were in the hands of threads that are gone; so all buffers are
-     forgotten. Marks stay until the child's next cycle, which clears them before it marks: two
+   The parent's cycle goes on. In the child the calling thread is the only one, and the only
+   mutator, if it was one.
+   - Marking is abandoned. Grey objects were in the hands of threads that are gone; so all buffers
+   are forgotten. Marks stay until the child's next cycle, which clears them before it marks: two
      cycles that are abandoned one after the other would otherwise meet the first one's colour.
    - Sweeping is left to who allocates and to the next cycle, which begins with it. A span whose
      sweep was under way is swept again (sweep.c).
@@ -53,19 +53,25 @@ void tpi_collector_fork_prepare(void)
 {
     tpi_lock(&collector_lock);
     tpi_mutators_fork_prepare();
+    tpi_roots_hold();
+    tpi_pooled_fork_prepare();
+    tpi_weak_fork_prepare();
     tpi_layouts_lock_all();
 }
 
 void tpi_collector_fork_parent(void)
 {
     tpi_layouts_unlock_all();
+    tpi_weak_fork_parent();
+    tpi_pooled_fork_parent();
+    tpi_roots_let_go();
     tpi_mutators_fork_parent();
     tpi_unlock(&collector_lock);
 }
 
 void tpi_collector_fork_child(void)
 {
-    tpi_layouts_reset_in_child();
+    tpi_layouts_reset_in_child(tpi_mutator_self);
     tpi_mark_fork_child();
     if (phase == TPI_PHASE_MARKING) {
         abandoned++;
@@ -73,6 +79,9 @@ void tpi_collector_fork_child(void)
     }
     phase = TPI_PHASE_IDLE;
     tpi_modes = (struct tpi_modes){.barrier = false, .color = TPI_MARK_WHITE, tpi_sweep_epoch()};
+    tpi_weak_fork_child();
+    tpi_pooled_fork_child();
+    tpi_roots_fork_child();
     tpi_mutators_fork_child();
     tpi_lock_reset_in_child(&collector_lock);
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Layouts: which words of an object may be pointers, and the spans of such objects.
 
-   A layout is a size class and a pattern: bits for the first words, then a pattern that is repeated.
-   Types of one class whose pattern is equal share a layout, and so spans and runs. Patterns are
-   brought into one form first: trailing words without pointers are cut off, a repeated pattern of
-   nothing but pointers becomes one word, one of none becomes nothing.
+   A layout is a size class and a pattern: bits for the first words, then a pattern that is
+   repeated. Types of one class whose pattern is equal share a layout, and so spans and runs.
+   Patterns are brought into one form first: trailing words without pointers are cut off, a repeated
+   pattern of nothing but pointers becomes one word, one of none becomes nothing.
 
-   Leaf and conservative layouts of each size class have fixed numbers. The last numbers are kept for
-   the conservative layouts of pools' objects, so that every type finds a layout at any time: where
-   numbers run out a type gets the conservative one of its size, which reads more than it must.
+   Leaf and conservative layouts of each size class have fixed numbers. The last numbers are kept
+   for the conservative layouts of pools' objects, so that every type finds a layout at any time:
+   where numbers run out a type gets the conservative one of its size, which reads more than it
+   must.
 
    Interned layouts are found by a hash of class, flags and pattern. Under the LAYOUTS lock: the
    table, and the memory that layouts are cut from, which is never given back. They hold copies of
-   all that they need, since a type may lie in a plugin that is unloaded. A layout is complete before
-   its number is published (layout_count, and the numbers in types: release; readers acquire, or got
-   the number by a run of their own).
+   all that they need, since a type may lie in a plugin that is unloaded. A layout is complete
+   before its number is published (layout_count, and the numbers in types: release; readers acquire,
+   or got the number by a run of their own).
 
    What a type was made into is kept with it: `single` for the inlined path, and struct known, cut
    from the same memory, for the rest. */
@@ -25,6 +26,8 @@ enum {
     RESERVED = 2 * TP_DETAIL_CLASSES, /* conservative ones of POOLED and of ROOT */
     BUCKETS = 4096,
     CHUNK_BYTES = 64 << 10,
+    TYPE_BYTES_MAX = 1 << 20, /* larger ones are read conservatively; the pattern fits a chunk */
+    NAME_BYTES_MAX = 256,
     ROOM_MAX = TP_DETAIL_ARENA_PAGES * (TPI_PAGE_BYTES / sizeof(void *))
 };
 
@@ -34,9 +37,11 @@ struct pattern {
     size_t head_words, tail_words;
 };
 
-/* Numbers of layouts by size class; 0: not asked for yet. */
+/* Numbers of a type's layouts by size class; 0: not asked for yet. All atomic. */
 struct known {
-    uint32_t of[4][TP_DETAIL_CLASSES]; /* by kind_of */
+    uint32_t large; /* a single object */
+    uint32_t array[TP_DETAIL_CLASSES], flex[TP_DETAIL_CLASSES];
+    uint32_t pooled[TP_DETAIL_CLASSES], root[TP_DETAIL_CLASSES];
 };
 
 static struct tpi_lock layouts_lock = TPI_LOCK_INIT(TPI_RANK_LAYOUTS);
@@ -44,10 +49,14 @@ static struct tpi_layout *layouts[TPI_LAYOUTS_MAX]; /* written before layout_cou
 static uint32_t layout_count = 1;                   /* atomic; one more than the last number */
 static uint32_t started;                            /* atomic */
 
+static uint64_t nothing[1], all[1] = {1};
+static const struct pattern conservative = {nothing, all, 0, 1};
+static const char conservative_name[] = "conservative";
+
 static struct tpi_layout fixed[FIXED];
-static uint16_t buckets[BUCKETS];        /* the first number of each; 0: none. layouts_lock */
-static uint16_t chain[TPI_LAYOUTS_MAX];  /* the next number; layouts_lock */
-static char *chunk, *chunk_end;          /* layouts_lock */
+static uint16_t buckets[BUCKETS];       /* the first number of each; 0: none. layouts_lock */
+static uint16_t chain[TPI_LAYOUTS_MAX]; /* the next number; layouts_lock */
+static char *chunk, *chunk_end;         /* layouts_lock */
 
 /* --- memory --- */
 
@@ -56,20 +65,26 @@ static void *cut(size_t bytes)
 {
     bytes = tpi_align_up(bytes, TPI_CACHE_LINE);
     if (bytes > (size_t)(chunk_end - chunk)) {
-        size_t more = tpi_align_up(tpi_max(bytes, (size_t)CHUNK_BYTES), CHUNK_BYTES);
-        char *fresh = tpi_os_map(more);
+        char *fresh = tpi_os_map(CHUNK_BYTES);
         if (fresh == NULL) {
             errno = ENOMEM;
             return NULL;
         }
-        if (more > CHUNK_BYTES)
-            return fresh; /* all of it for one; the rest of the chunk stays in use */
         chunk = fresh;
-        chunk_end = fresh + more;
+        chunk_end = fresh + CHUNK_BYTES;
     }
     void *memory = chunk;
     chunk += bytes;
     return memory;
+}
+
+/* Gives back what was cut since the chunk was there; where a new one was begun, nothing. */
+static void uncut(char *since, const char *since_end)
+{
+    if (chunk_end == since_end && since != NULL) {
+        memset(since, 0, (size_t)(chunk - since));
+        chunk = since;
+    }
 }
 
 /* --- spans of a layout --- */
@@ -262,13 +277,13 @@ static uint32_t add(unsigned bucket, unsigned size_class, uint32_t flags,
                     const struct pattern *pattern, const char *name)
 {
     uint32_t number = tpi_load_relaxed_32(&layout_count);
-    size_t name_bytes = strlen(name) + 1;
+    size_t name_bytes = tpi_min(strlen(name), (size_t)NAME_BYTES_MAX - 1);
     struct tpi_layout *layout = cut(sizeof *layout);
-    char *copy = cut(name_bytes);
+    char *copy = cut(name_bytes + 1);
     if (layout == NULL || copy == NULL)
         return 0;
     layout_init(layout, number, size_class, flags, pattern);
-    layout->name = memcpy(copy, name, name_bytes);
+    layout->name = memcpy(copy, name, name_bytes); /* what was cut is zero */
     layouts[number] = layout;
     chain[number] = buckets[bucket];
     buckets[bucket] = (uint16_t)number;
@@ -276,44 +291,58 @@ static uint32_t add(unsigned bucket, unsigned size_class, uint32_t flags,
     return number;
 }
 
+/* 0: ENOMEM. */
+static uint32_t find_or_add(unsigned size_class, uint32_t flags, const struct pattern *pattern,
+                            const char *name)
+{
+    bool is_full = tpi_load_relaxed_32(&layout_count) >= TPI_LAYOUTS_MAX - RESERVED;
+    if (flags == 0 && pattern->tail_words + pattern->head_words == 0)
+        return tpi_layout_leaf(size_class);
+    if (flags == 0 && pattern == &conservative)
+        return tpi_layout_conservative(size_class);
+    unsigned bucket = bucket_of(size_class, flags, pattern);
+    uint32_t number = find(bucket, size_class, flags, pattern);
+    if (number != 0)
+        return number;
+    if (!is_full || pattern == &conservative)
+        return add(bucket, size_class, flags, pattern, name);
+    return find_or_add(size_class, flags, &conservative, conservative_name);
+}
+
 /* Under the lock. 0: ENOMEM. */
 static uint32_t intern(const tp_gc_type *type, enum tpi_form form, unsigned size_class,
                        uint32_t flags)
 {
-    static uint64_t nothing[1], all[1] = {1};
-    const struct pattern conservative = {nothing, all, 0, 1};
     struct pattern pattern;
-    char *before = chunk, *end = chunk_end;
-    uint32_t number;
-    if (!pattern_make(&pattern, type, form))
-        return 0;
-    if (flags == 0 && pattern.head_words == 0 && pattern.tail_words == 0)
-        return tpi_layout_leaf(size_class);
-    unsigned bucket = bucket_of(size_class, flags, &pattern);
-    number = find(bucket, size_class, flags, &pattern);
-    if (number != 0) {
-        if (chunk_end == end) { /* what the pattern was made in was cut from one chunk */
-            memset(before, 0, (size_t)(chunk - before));
-            chunk = before;
-        }
-        return number;
-    }
-    if (tpi_load_relaxed_32(&layout_count) < TPI_LAYOUTS_MAX - RESERVED)
-        return add(bucket, size_class, flags, &pattern, type->name);
-    if (flags == 0)
-        return tpi_layout_conservative(size_class);
-    bucket = bucket_of(size_class, flags, &conservative);
-    number = find(bucket, size_class, flags, &conservative);
-    return number != 0 ? number : add(bucket, size_class, flags, &conservative, "conservative");
+    char *before = chunk, *before_end = chunk_end;
+    uint32_t count = tpi_load_relaxed_32(&layout_count), number = 0;
+    if (type->field_count > 0 && type->size > TYPE_BYTES_MAX)
+        return find_or_add(size_class, flags, &conservative, conservative_name);
+    if (pattern_make(&pattern, type, form))
+        number = find_or_add(size_class, flags, &pattern, type->name);
+    if (number < count) /* there already, or none */
+        uncut(before, before_end);
+    return number;
 }
 
 /* --- what a type is known as --- */
 
-static unsigned kind_of(enum tpi_form form, uint32_t flags)
+/* Where a number is kept that is not in the type's `single`. */
+static uint32_t *place_of(struct known *known, enum tpi_form form, uint32_t flags,
+                          unsigned size_class)
 {
     if (flags == TPI_LAYOUT_POOLED)
-        return 2;
-    return flags == TPI_LAYOUT_ROOT ? 3 : form == TPI_FORM_FLEX;
+        return &known->pooled[size_class];
+    if (flags == TPI_LAYOUT_ROOT)
+        return &known->root[size_class];
+    if (form == TPI_FORM_SINGLE)
+        return &known->large;
+    return form == TPI_FORM_FLEX ? &known->flex[size_class] : &known->array[size_class];
+}
+
+static bool is_inlined(enum tpi_form form, uint32_t flags, unsigned size_class)
+{
+    return form == TPI_FORM_SINGLE && flags == 0 && size_class != 0;
 }
 
 /* Under the lock: what is kept with the type; NULL: ENOMEM. */
@@ -328,50 +357,43 @@ static struct known *known_of(tp_gc_type *type)
     return known;
 }
 
-static uint32_t single_of(tp_gc_type *type, unsigned size_class)
+static uint32_t make_number(tp_gc_type *type, enum tpi_form form, unsigned size_class,
+                            uint32_t flags)
 {
-    uint32_t number = intern(type, TPI_FORM_SINGLE, size_class, 0);
-    uint64_t slot_bytes = layouts[number] != NULL ? layouts[number]->slot_bytes : 0;
-    if (number != 0 && slot_bytes != 0) /* pairs with tpi_layout_of's acquire */
-        tpi_store_release_64(&type->single, slot_bytes << 32 | number);
-    return number;
-}
-
-static struct tpi_layout *make(tp_gc_type *type, enum tpi_form form, unsigned size_class,
-                               uint32_t flags)
-{
-    uint32_t number = 0;
-    tpi_layouts_start();
-    tpi_lock(&layouts_lock);
-    if (form == TPI_FORM_SINGLE && flags == 0) {
-        number = single_of(type, size_class);
-    } else {
-        struct known *known = known_of(type);
-        if (known != NULL)
-            number = intern(type, form, size_class, flags);
-        if (number != 0) /* the same */
-            tpi_store_release_32(&known->of[kind_of(form, flags)][size_class], number);
+    uint32_t number;
+    if (is_inlined(form, flags, size_class)) {
+        number = intern(type, form, size_class, flags);
+        if (number != 0) /* pairs with tpi_layout_of's acquire */
+            tpi_store_release_64(&type->single,
+                                 (uint64_t)layouts[number]->slot_bytes << 32 | number);
+        return number;
     }
-    tpi_unlock(&layouts_lock);
-    return number != 0 ? layouts[number] : NULL;
+    struct known *known = known_of(type);
+    number = known != NULL ? intern(type, form, size_class, flags) : 0;
+    if (number != 0) /* the same */
+        tpi_store_release_32(place_of(known, form, flags, size_class), number);
+    return number;
 }
 
 struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, size_t bytes,
                                  uint32_t flags)
 {
     unsigned size_class = tp_detail_class_of_size(bytes);
-    if (form == TPI_FORM_SINGLE && flags == 0) {
-        uint64_t single = tpi_load_acquire_64(&type->single);
-        if (single != 0)
-            return layouts[(uint32_t)single];
+    uint32_t number = 0;
+    if (is_inlined(form, flags, size_class)) {
+        number = (uint32_t)tpi_load_acquire_64(&type->single);
     } else {
-        const struct known *known = tpi_load_acquire_ptr(&type->known);
-        uint32_t number =
-            known != NULL ? tpi_load_acquire_32(&known->of[kind_of(form, flags)][size_class]) : 0;
-        if (number != 0)
-            return layouts[number];
+        struct known *known = tpi_load_acquire_ptr(&type->known);
+        if (known != NULL)
+            number = tpi_load_acquire_32(place_of(known, form, flags, size_class));
     }
-    return make((tp_gc_type *)(uintptr_t)type, form, size_class, flags);
+    if (number == 0) {
+        tpi_layouts_start();
+        tpi_lock(&layouts_lock);
+        number = make_number((tp_gc_type *)(uintptr_t)type, form, size_class, flags);
+        tpi_unlock(&layouts_lock);
+    }
+    return number != 0 ? layouts[number] : NULL;
 }
 
 struct tpi_layout *tpi_layout_numbered(uint32_t number)
@@ -386,15 +408,14 @@ uint32_t tpi_layout_count(void)
 
 void tpi_layouts_start(void)
 {
-    static uint64_t nothing[1], all[1] = {1};
-    const struct pattern leaf = {nothing, nothing, 0, 0}, conservative = {nothing, all, 0, 1};
+    static const struct pattern leaf = {nothing, nothing, 0, 0};
     if (tpi_load_acquire_32(&started) != 0)
         return;
     tpi_lock(&layouts_lock);
     for (unsigned i = 0; i < FIXED && started == 0; i++) {
         bool is_leaf = i < TP_DETAIL_CLASSES;
         layout_init(&fixed[i], i + 1, i % TP_DETAIL_CLASSES, 0, is_leaf ? &leaf : &conservative);
-        fixed[i].name = is_leaf ? "leaf" : "conservative";
+        fixed[i].name = is_leaf ? "leaf" : conservative_name;
         layouts[i + 1] = &fixed[i];
     }
     if (started == 0)

@@ -3,28 +3,32 @@
 
    Growth, as Go's: after a cycle that left `live` bytes in spans, the next is due when the heap
    reaches live + live x percent / 100, and not below 4 MiB x percent / 100.
-   Memory limit: what spans and resident free pages hold together stays near it. Beyond it idle
-   pages are released at once, and a cycle is due, though not more often than ten times a second: a
-   limit that cannot be held must not eat the processor.
-   Kept idle: what the heap may need until the next cycle, and a tenth more (Go's scavenger does the
-   same), since a page that is faulted in again costs 1.5 microseconds. */
-#include "gc/gc.h"
+   That is the rule for explicit memory: what spans hold but collected ones. The collected heap has
+   one of its own (assist.c). A cycle is one cycle for both. Memory limit: what spans and resident
+   free pages hold together stays near it. Beyond it idle pages are released at once, and a cycle is
+   due, though not more often than ten times a second: a limit that cannot be held must not eat the
+   processor. A collected allocation that needs pages beyond it waits for a cycle, and fails where
+   the last one was just now and left as little. Kept idle: what the heap may need until the next
+   cycle, and a tenth more (Go's scavenger does the same), since a page that is faulted in again
+   costs 1.5 microseconds. */
+#include "gc/collector.h"
 
 enum { HEAP_MIN = 4 << 20, LIMIT_PERIOD_NS = 100000000 };
 
 static struct tpi_lock pacer_lock = TPI_LOCK_INIT(TPI_RANK_PACER); /* the setters */
-static int percent_now = 100;                        /* pacer_lock */
-static uint64_t trigger = HEAP_MIN;                  /* atomic; bytes in use; UINT64_MAX: never */
-static uint64_t limit = INT64_MAX;                   /* atomic */
-static uint64_t live_after_cycle;                    /* atomic */
-static uint64_t last_cycle_ns;                       /* atomic */
+static uint32_t percent_now = 100;  /* atomic; an int; written under the lock */
+static uint64_t trigger = HEAP_MIN; /* atomic; bytes in use; UINT64_MAX: never */
+static uint64_t limit = INT64_MAX;  /* atomic */
+static uint64_t live_after_cycle;   /* atomic */
+static uint64_t last_cycle_ns;      /* atomic */
+static uint64_t in_use_after_cycle; /* atomic */
 
-/* Bytes in use for users' objects, those that idle in caches too. Approximate while the heap
-   grows. */
+/* Bytes in use for users' explicit objects, those that idle in caches too. Approximate while the
+   heap grows. */
 static uint64_t live_now(void)
 {
     uint64_t in_use = tpi_heap_in_use();
-    uint64_t own = tpi_cache_span_bytes();
+    uint64_t own = tpi_cache_span_bytes() + tpi_heap_collected();
     return in_use > own ? in_use - own : 0;
 }
 
@@ -36,14 +40,24 @@ static uint64_t trigger_for(uint64_t live, int percent)
     return tpi_max(live + growth / 100, (uint64_t)HEAP_MIN * (uint64_t)percent / 100);
 }
 
+/* Both triggers, from percent and limit. pacer_lock is held. */
+static void triggers_set(uint64_t live)
+{
+    int percent = (int)tpi_load_relaxed_32(&percent_now);
+    uint64_t most = tpi_load_relaxed_64(&limit);
+    uint64_t explicit_bytes = live_now();
+    uint64_t left = most > explicit_bytes ? most - explicit_bytes : 0;
+    tpi_store_relaxed_64(&trigger, trigger_for(live, percent));
+    tpi_growth_set(percent, most == INT64_MAX ? UINT64_MAX : left - left / 16);
+}
+
 int tp_gc_percent_set(int percent)
 {
     tpi_start_ensure();
     tpi_lock(&pacer_lock);
-    int before = percent_now;
-    percent_now = percent < 0 ? -1 : percent;
-    tpi_store_relaxed_64(&trigger,
-                         trigger_for(tpi_load_relaxed_64(&live_after_cycle), percent_now));
+    int before = (int)tpi_load_relaxed_32(&percent_now);
+    tpi_store_relaxed_32(&percent_now, (uint32_t)(percent < 0 ? -1 : percent));
+    triggers_set(tpi_load_relaxed_64(&live_after_cycle));
     tpi_unlock(&pacer_lock);
     tpi_pacer_grown();
     tpi_service_poll();
@@ -57,6 +71,7 @@ int64_t tp_gc_memory_limit_set(int64_t bytes)
     int64_t before = (int64_t)tpi_load_relaxed_64(&limit);
     if (bytes >= 0)
         tpi_store_relaxed_64(&limit, (uint64_t)bytes);
+    triggers_set(tpi_load_relaxed_64(&live_after_cycle));
     tpi_unlock(&pacer_lock);
     tpi_pacer_grown();
     tpi_service_poll();
@@ -65,9 +80,9 @@ int64_t tp_gc_memory_limit_set(int64_t bytes)
 
 void tpi_pacer_configure(int percent, int64_t memory_limit)
 {
-    percent_now = percent;
-    tpi_store_relaxed_64(&trigger, trigger_for(0, percent));
+    tpi_store_relaxed_32(&percent_now, (uint32_t)percent);
     tpi_store_relaxed_64(&limit, (uint64_t)memory_limit);
+    triggers_set(0);
 }
 
 static void over_limit(uint64_t resident, uint64_t most)
@@ -97,19 +112,76 @@ size_t tpi_pacer_cycle_ended(bool pressure)
 {
     uint64_t live = live_now();
     tpi_lock(&pacer_lock);
-    uint64_t next = trigger_for(live, percent_now);
     tpi_store_relaxed_64(&live_after_cycle, live);
     tpi_store_relaxed_64(&last_cycle_ns, (uint64_t)tpi_os_now_ns());
-    tpi_store_relaxed_64(&trigger, next);
+    tpi_store_relaxed_64(&in_use_after_cycle, tpi_heap_in_use());
+    triggers_set(live);
+    uint64_t next = tpi_load_relaxed_64(&trigger);
     tpi_unlock(&pacer_lock);
     if (pressure)
         return 0;
     if (next == UINT64_MAX)
         next = live + live / 2; /* growth starts nothing, but pages are kept all the same */
+    uint64_t keep = next + next / 10 > live ? next + next / 10 - live : 0;
+    if (tpi_gc_is_used())
+        keep += tpi_growth_left();
     uint64_t most = tpi_load_relaxed_64(&limit);
-    uint64_t target = tpi_min(next + next / 10, most);
-    return target > live ? target - live : 0;
+    uint64_t in_use = tpi_heap_in_use();
+    return most > in_use ? tpi_min(keep, most - in_use) : 0;
 }
+
+/* --- what collected memory asks --- */
+
+void tpi_pacer_read(struct tpi_pacer_counts *counts)
+{
+    tpi_growth_read(counts);
+    counts->percent = (int)tpi_load_relaxed_32(&percent_now);
+    counts->explicit_bytes = live_now();
+    if (!tpi_gc_is_used())
+        counts->goal = tpi_load_relaxed_64(&trigger);
+    else if (counts->goal != UINT64_MAX)
+        counts->goal += counts->explicit_bytes;
+}
+
+/* Whether bytes more fit the limit, idle pages given back where that helps. */
+static bool fits(size_t bytes)
+{
+    uint64_t most = tpi_load_relaxed_64(&limit);
+    uint64_t resident = tpi_heap_resident();
+    if (tpi_likely(resident <= most && bytes <= most - resident))
+        return true;
+    uint64_t in_use = tpi_heap_in_use();
+    if (in_use > most || bytes > most - in_use)
+        return false;
+    tpi_heap_scavenge((size_t)(most - in_use - bytes));
+    return true;
+}
+
+/* The last cycle ended just now, and left no room for so much, nor a sixteenth of the limit. */
+static bool cycle_was_in_vain(size_t bytes)
+{
+    uint64_t most = tpi_load_relaxed_64(&limit);
+    uint64_t left = tpi_load_relaxed_64(&in_use_after_cycle);
+    uint64_t ended = tpi_load_relaxed_64(&last_cycle_ns);
+    if (ended == 0 || (uint64_t)tpi_os_now_ns() - ended >= LIMIT_PERIOD_NS)
+        return false;
+    return left > most || most - left < tpi_max((uint64_t)bytes, most / 16);
+}
+
+bool tpi_pacer_make_room(size_t bytes)
+{
+    if (tpi_in_callback() || cycle_was_in_vain(bytes))
+        return false;
+    tpi_service_cycle_wait();
+    return true;
+}
+
+bool tpi_pacer_admit(size_t bytes)
+{
+    return fits(bytes) || (tpi_pacer_make_room(bytes) && fits(bytes));
+}
+
+/* --- fork --- */
 
 void tpi_pacer_fork_prepare(void)
 {

@@ -1,26 +1,162 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pools' objects. */
+/* Pools' objects that have a gc_type. Explicit ones are freed by hand, and what their pointers lead
+   to is kept alive: they are slots of spans whose layout has the ROOT flag. Such spans have no
+   owner; slots are taken and freed one by one under the layout's lock. They are never marked nor
+   swept, but each cycle reads the fields of every allocated slot as roots.
+
+   An object that is made while a cycle marks is zeroed, and what is stored into it later is shaded;
+   so it need not be read in that cycle. A span that became empty, and the span of a large object
+   that was freed, are given back by the next sweep: marking may be looking at it. */
 #include "gc/collector.h"
+
+/* --- allocation --- */
+
+/* A slot of the layout's spans; NULL: there is none free. */
+static void *take_slot(struct tpi_layout *layout)
+{
+    char *object = NULL;
+    tpi_lock_soon(&layout->lock);
+    struct tpi_span *span = layout->partial;
+    if (span != NULL) {
+        unsigned i = 0;
+        while (span->alloc_bits[i] == ~UINT64_C(0))
+            i++;
+        unsigned slot = i * 64 + tpi_lowest_bit(~span->alloc_bits[i]);
+        object = (char *)span->base + (size_t)slot * layout->slot_bytes;
+        if (span->needs_zero != 0)
+            memset(object, 0, layout->slot_bytes);
+        tpi_store_release_64(&span->alloc_bits[i], span->alloc_bits[i] | UINT64_C(1) << slot % 64);
+        if (--span->free_slots == 0)
+            tpi_partial_remove(layout, span);
+    }
+    tpi_unlock(&layout->lock);
+    return object;
+}
+
+/* False: ENOMEM, and it is gone. */
+static bool join(struct tpi_layout *layout, struct tpi_span *span)
+{
+    tpi_lock_soon(&layout->lock);
+    bool joined = tpi_layout_span_add(layout, span);
+    if (joined && span->free_slots > 0)
+        tpi_partial_add(layout, span);
+    tpi_unlock(&layout->lock);
+    if (!joined)
+        tpi_collected_span_free(span);
+    else
+        tpi_heap_grown();
+    return joined;
+}
+
+static void *alloc_small(struct tpi_layout *layout)
+{
+    for (;;) {
+        void *object = take_slot(layout);
+        if (object != NULL)
+            return object;
+        struct tpi_span *span = tpi_collected_span_new(layout->size_class, layout);
+        if (span == NULL || !join(layout, span))
+            return NULL;
+    }
+}
+
+static void *alloc_large(struct tpi_layout *layout, size_t size)
+{
+    struct tpi_span *span = tpi_collected_large_new(size, layout);
+    if (span == NULL)
+        return NULL;
+    void *object = (void *)span->base;
+    tpi_collected_large_show(span, TPI_MARK_WHITE);
+    return join(layout, span) ? object : NULL;
+}
 
 void *tpi_gc_rooted_alloc(const tp_gc_type *type, size_t size)
 {
-    (void)type;
-    (void)size;
-    return NULL;
+    size = tpi_max(size, type->size);
+    struct tpi_layout *layout = tpi_layout_of(type, TPI_FORM_SINGLE, size, TPI_LAYOUT_ROOT);
+    if (layout == NULL)
+        return NULL;
+    if (tpi_unlikely(!tpi_gc_is_used()))
+        tpi_gc_use(); /* from now on cycles mark and sweep */
+    return layout->size_class != 0 ? alloc_small(layout) : alloc_large(layout, size);
+}
+
+void *tpi_gc_pooled_alloc(const tp_gc_type *type, size_t size)
+{
+    static struct tp_gc_type no_pointers = {0, NULL, "without pointers", 0, NULL, 0};
+    if (type == NULL)
+        type = &no_pointers;
+    size = tpi_max(size, type->size);
+    struct tpi_layout *layout = tpi_layout_of(type, TPI_FORM_SINGLE, size, TPI_LAYOUT_POOLED);
+    return layout != NULL ? tpi_gc_alloc_layout(layout, size) : NULL;
+}
+
+/* --- free --- */
+
+static TPI_COLD __attribute__((noreturn)) void bad_free(const void *object)
+{
+    struct tpi_where where = tpi_heap_where(object);
+    if (where.span != NULL && where.start == object && !where.allocated)
+        tpi_fatal("bad free of %p: double free of a pool's object (%zu bytes)", object,
+                  where.bytes);
+    tpi_fatal("bad free of %p: not an object of a pool with a gc_type", object);
 }
 
 void tpi_gc_rooted_free(void *object)
 {
-    (void)object;
+    struct tpi_where where = tpi_heap_where(object);
+    struct tpi_span *span = where.span;
+    if (span == NULL || where.start != object ||
+        (where.state != TPI_SPAN_COLLECTED && where.state != TPI_SPAN_COLLECTED_LARGE))
+        bad_free(object);
+    struct tpi_layout *layout = span->layout;
+    if ((layout->flags & TPI_LAYOUT_ROOT) == 0)
+        bad_free(object);
+    unsigned slot = where.size_class != 0 ? tpi_class_slot(&tpi_classes[where.size_class],
+                                                           (uintptr_t)object - span->base)
+                                          : 0;
+    tpi_lock_soon(&layout->lock);
+    uint64_t word = span->alloc_bits[slot / 64], bit = UINT64_C(1) << slot % 64;
+    if ((word & bit) == 0)
+        bad_free(object);
+    if (tpi_unlikely(tpi_gc_options.scribble))
+        memset(object, 0xdb, where.bytes);
+    tpi_store_relaxed_64(&span->alloc_bits[slot / 64], word & ~bit);
+    span->needs_zero = 1;
+    if (span->free_slots++ == 0 && layout->size_class != 0)
+        tpi_partial_add(layout, span);
+    tpi_unlock(&layout->lock);
 }
 
-void *tpi_gc_pooled_alloc(const tp_gc_type *type)
+/* --- roots --- */
+
+static void scan_span(struct tpi_buffer **buffer, const struct tpi_layout *layout,
+                      const struct tpi_span *span)
 {
-    (void)type;
-    return NULL;
+    for (unsigned slot = 0; slot < span->slots; slot++) {
+        if (tpi_bit_get(span->alloc_bits, slot))
+            tpi_shade_fields(buffer, (void *)(span->base + (uintptr_t)slot * layout->slot_bytes));
+    }
+}
+
+/* Downwards: one that is added meanwhile is at the end, and need not be read. */
+static void scan_layout(struct tpi_buffer **buffer, struct tpi_layout *layout)
+{
+    uint32_t i = UINT32_MAX;
+    while (i > 0) {
+        tpi_lock_soon(&layout->lock);
+        i = tpi_min(i, layout->count);
+        if (i > 0)
+            scan_span(buffer, layout, layout->spans[--i]);
+        tpi_unlock(&layout->lock);
+    }
 }
 
 void tpi_rooted_scan(struct tpi_buffer **buffer)
 {
-    (void)buffer;
+    for (uint32_t i = 1; i < tpi_layout_count(); i++) {
+        struct tpi_layout *layout = tpi_layout_numbered(i);
+        if ((layout->flags & TPI_LAYOUT_ROOT) != 0 && !layout->leaf)
+            scan_layout(buffer, layout);
+    }
 }

@@ -11,9 +11,19 @@
    A waiter sleeps until the number that it asked for has ended. One who asks from a callback does
    not sleep: it may be the busy one.
 
+   A handshake that a thread does not answer for a second holds up the cycle, but nobody else:
+   tpi_cycle_stalled comes here now and then, does the drops that are wanted, and lets waiters for
+   the cycle go. The cycle goes on when the thread answers.
+
+   The collector must not wait for a thread that waits here or works: so each thread that does, and
+   is attached, is in a blocking region, but for callbacks, which may use collected objects. The
+   region begins before service_lock is taken and ends after: its end may have to wait for the
+   collecting thread. A callback may attach the thread; so its end looks again. The service thread
+   is apart in this way for good.
+
    service_lock (rank SERVICE) protects all of it; it is never held in a callback, nor while
    working. */
-#include "gc/gc.h"
+#include "gc/collector.h"
 
 enum {
     PRESSURE_PERIOD_S = 10,
@@ -26,43 +36,77 @@ static struct tpi_lock service_lock = TPI_LOCK_INIT(TPI_RANK_SERVICE);
 static struct tpi_condition work_condition = {PTHREAD_COND_INITIALIZER}; /* the thread sleeps */
 static struct tpi_condition done_condition = {PTHREAD_COND_INITIALIZER}; /* waiters sleep */
 static struct tpi_service_options options;
-static bool running;                  /* the thread exists */
+static bool running; /* the thread exists */
 static bool busy;
-static bool pressed;                  /* memory pressure: keep no idle page */
+static bool pressed; /* memory pressure: keep no idle page */
 static uint64_t cycles_wanted, cycles_begun;
-static uint64_t cycles_ended;         /* atomic for tp_gc_cycle */
+static uint64_t cycles_ended; /* atomic for tp_gc_cycle */
 static uint64_t drops_wanted, drops_ended;
-static uint32_t poll_wanted;          /* atomic: something is due, and no thread to do it */
-static uint32_t pressure_watched;     /* atomic: the heap is large enough to look at pressure */
+static bool force_wanted;         /* of the next cycle: tp_gc_collect asked for it */
+static uint64_t stalls;           /* times that a handshake was found stuck */
+static uint32_t poll_wanted;      /* atomic: something is due, and no thread to do it */
+static uint32_t pressure_watched; /* atomic: the heap is large enough to look at pressure */
 
 static __thread unsigned callback_depth __attribute__((tls_model("initial-exec")));
-static __thread bool at_work __attribute__((tls_model("initial-exec"))); /* the busy one */
+static __thread bool at_work __attribute__((tls_model("initial-exec")));   /* the busy one */
+static __thread bool apart __attribute__((tls_model("initial-exec")));     /* waits or works here */
+static __thread bool in_region __attribute__((tls_model("initial-exec"))); /* and is in a region */
 
 /* A thread cancelled in a callback would leave behind what its caller holds. */
 static __thread int cancel_state __attribute__((tls_model("initial-exec")));
 
+static void region_begin(void)
+{
+    in_region = tpi_mutator_self != NULL;
+    if (in_region)
+        tp_gc_blocking_begin();
+}
+
+static void region_end(void)
+{
+    if (in_region)
+        tp_gc_blocking_end();
+    in_region = false;
+}
+
+/* Whether it is for this caller to end it: not in a callback, and not when it has begun already. */
+static bool apart_begin(void)
+{
+    if (tpi_in_callback() || apart)
+        return false;
+    apart = true;
+    region_begin();
+    return true;
+}
+
+static void apart_end(bool begun)
+{
+    if (!begun)
+        return;
+    apart = false;
+    region_end();
+}
+
 void tpi_callback_enter(void)
 {
-    if (callback_depth++ == 0)
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    if (callback_depth++ != 0)
+        return;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    region_end();
 }
 
 void tpi_callback_leave(void)
 {
-    if (--callback_depth == 0)
-        pthread_setcancelstate(cancel_state, NULL);
+    if (--callback_depth != 0)
+        return;
+    if (apart)
+        region_begin();
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 bool tpi_in_callback(void)
 {
     return callback_depth != 0;
-}
-
-void tpi_service_configure(const struct tpi_service_options *with)
-{
-    options = *with;
-    tpi_condition_init(&work_condition);
-    tpi_condition_init(&done_condition);
 }
 
 /* --- the work; busy, unlocked --- */
@@ -74,10 +118,9 @@ static void drop_all(void)
         tpi_service_reap();
 }
 
-static void cycle_run(bool pressure)
+static void cycle_run(bool forced, bool pressure)
 {
-    tpi_cache_rotate_all();
-    drop_all();
+    tpi_cycle_run(drop_all, forced);
     tpi_magazines_release();
     tpi_heap_scavenge(tpi_pacer_cycle_ended(pressure));
 }
@@ -94,22 +137,50 @@ static void work(void)
     while (work_is_wanted()) {
         uint64_t ticket = drops_wanted;
         bool cycle = cycles_begun < cycles_wanted;
+        bool forced = force_wanted;
         bool pressure = pressed;
-        pressed = false;
+        if (cycle)
+            pressed = force_wanted = false;
         cycles_begun += cycle;
         tpi_unlock(&service_lock);
         if (cycle)
-            cycle_run(pressure);
+            cycle_run(forced, pressure);
         else
             drop_all();
         tpi_lock(&service_lock);
-        drops_ended = ticket; /* a cycle drops as well */
+        drops_ended = tpi_max(drops_ended, ticket); /* a cycle drops as well */
         tpi_store_release_64(&cycles_ended, cycles_begun);
         tpi_condition_wake_all(&done_condition);
     }
     busy = at_work = false;
     tpi_store_relaxed_32(&poll_wanted, 0);
     tpi_condition_wake_all(&done_condition);
+}
+
+/* The busy thread, in a handshake that is stuck. */
+static void stalled(void)
+{
+    tpi_lock(&service_lock);
+    stalls++;
+    uint64_t ticket = drops_wanted;
+    bool drop = drops_ended < ticket;
+    tpi_condition_wake_all(&done_condition);
+    tpi_unlock(&service_lock);
+    if (!drop)
+        return;
+    drop_all();
+    tpi_lock(&service_lock);
+    drops_ended = tpi_max(drops_ended, ticket);
+    tpi_condition_wake_all(&done_condition);
+    tpi_unlock(&service_lock);
+}
+
+void tpi_service_configure(const struct tpi_service_options *with)
+{
+    options = *with;
+    tpi_condition_init(&work_condition);
+    tpi_condition_init(&done_condition);
+    tpi_cycle_stalled = stalled;
 }
 
 /* --- the thread --- */
@@ -137,11 +208,12 @@ static void look_around(int64_t now, int64_t last_cycle)
         cycles_wanted = tpi_max(cycles_wanted, cycles_begun + 1);
 }
 
-static void service_main(void *argument)
+static void *service_main(void *argument)
 {
     int64_t last_cycle = tpi_os_now_ns();
     uint64_t seen = 0;
     (void)argument;
+    apart = true;
     tpi_lock(&service_lock);
     for (;;) {
         if (cycles_begun != seen)
@@ -179,8 +251,8 @@ void tpi_service_start(void)
 /* --- asking --- */
 
 /* Lets the wanted work be done: by the service thread, by whoever is busy, or here. Sleeps until
-   `*ended` has reached `number`, where it may. service_lock is held at the beginning and the
-   end. */
+   `*ended` has reached `number`, where it may; a cycle may be stuck meanwhile. service_lock is held
+   at the beginning and the end. */
 static void have_done(const uint64_t *ended, uint64_t number, bool wait)
 {
     if (thread_ensure())
@@ -189,7 +261,8 @@ static void have_done(const uint64_t *ended, uint64_t number, bool wait)
         tpi_store_relaxed_32(&poll_wanted, !running);
         return;
     }
-    while (*ended < number) {
+    uint64_t stalls_before = stalls;
+    while (*ended < number && (ended != &cycles_ended || stalls == stalls_before)) {
         if (running || busy)
             tpi_condition_wait(&done_condition, &service_lock);
         else
@@ -197,14 +270,27 @@ static void have_done(const uint64_t *ended, uint64_t number, bool wait)
     }
 }
 
-uint64_t tp_gc_collect(void)
+static uint64_t cycle_wait(bool forced)
 {
+    bool begun = apart_begin();
     tpi_lock(&service_lock);
     uint64_t number = cycles_begun + 1;
     cycles_wanted = tpi_max(cycles_wanted, number);
+    force_wanted |= forced;
     have_done(&cycles_ended, number, true);
     tpi_unlock(&service_lock);
+    apart_end(begun);
     return number;
+}
+
+uint64_t tp_gc_collect(void)
+{
+    return cycle_wait(true);
+}
+
+void tpi_service_cycle_wait(void)
+{
+    cycle_wait(false);
 }
 
 uint64_t tp_gc_cycle(void)
@@ -214,18 +300,22 @@ uint64_t tp_gc_cycle(void)
 
 void tpi_service_drop(bool wait)
 {
+    bool begun = apart_begin();
     tpi_lock(&service_lock);
     uint64_t number = ++drops_wanted;
     have_done(&drops_ended, number, wait);
     tpi_unlock(&service_lock);
+    apart_end(begun);
 }
 
 void tpi_service_drop_here(struct tpi_cache *cache)
 {
     enum { LOOK_NS = 200000 };
     tpi_cache_drop_doomed(cache);
+    tp_gc_blocking_begin(); /* in a callback too: what is waited for may wait for an answer */
     while (tpi_cache_is_dropped_elsewhere(cache))
         tpi_os_sleep(LOOK_NS);
+    tp_gc_blocking_end();
 }
 
 void tpi_service_cycle_due(void)
@@ -253,6 +343,7 @@ void tpi_service_poll(void)
 {
     if (tpi_likely(tpi_load_relaxed_32(&poll_wanted) == 0) || tpi_in_callback())
         return;
+    bool begun = apart_begin();
     tpi_lock(&service_lock);
     if (thread_ensure()) { /* in a fork's child it may not be there yet */
         tpi_store_relaxed_32(&poll_wanted, 0);
@@ -261,6 +352,7 @@ void tpi_service_poll(void)
         work();
     }
     tpi_unlock(&service_lock);
+    apart_end(begun);
 }
 
 /* --- fork: the child has no service thread; what was wanted is still wanted there --- */

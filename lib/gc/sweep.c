@@ -1,30 +1,274 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sweeping: lazily by who allocates, the rest by the collecting thread. */
+/* Sweeping: slots that are allocated and white become free. Lazily by who wants a span, the rest by
+   the collecting thread; spans without any object go back to the page heap.
+
+   The sweep epoch goes up by two, so that the number between can say that a span is being swept.
+   Epochs are compared by their difference, and a span may be ahead of a mutator: one that has not
+   answered OFF yet may get a span that another one has swept. What it marks there is of no
+   consequence (C6).
+
+   WHY NO SPAN IS SWEPT WHILE A MUTATOR THAT STILL ALLOCATES BLACK TAKES A RUN FROM IT. Slots of a
+   span are taken by its owner alone, in its runtime, and only where the span is swept in the epoch
+   that the owner has seen, or later. A span is swept to the newest epoch E, by
+   a. its owner O, where O has seen E: one thread cannot do both at once;
+   b. a mutator that has seen E and made itself the owner just before: under the layout's lock, and
+      only where the span was nobody's. Before that nobody took slots of it, and nobody else will;
+   c. the collecting thread, after OFF has ended. All mutators have seen E, so the owner takes
+      nothing until the span is swept; the CAS from the last epoch says who of the two does it. A
+      span without owner it sweeps under the layout's lock, under which it cannot get one.
+   A mutator that has not seen E owns spans that are unswept in E: a and c do not happen to it, and
+   b does not to its spans. What is left of a run is marked, and survives.
+
+   Sweeping a span that somebody was at is safe to begin anew, which a fork's child does: bits are
+   only cleared, by marks that are left as they are until `swept` is even again. Marks that were not
+   cleared do no harm: the next cycle has the other colour, and its sweep clears them.
+
+   Only tpi_sweep_all takes spans from a layout's list (rooted.c's large ones too), so a span that
+   was seen in a list stays one for whoever holds its layout's lock, or owns it, or is the
+   collecting thread. */
+#include <sched.h>
+
 #include "gc/collector.h"
 
-void tpi_sweep_begin(void)
+enum {
+    BATCH = 16,    /* spans that are swept under one locking */
+    TRIES_MAX = 32 /* spans that a mutator sweeps in a row before it takes new pages */
+};
+
+static uint32_t epoch_now = 2; /* atomic; even */
+static uint32_t all_swept = 2; /* the collecting thread's: the epoch that everything is swept in */
+static struct tpi_sweep_counts counts;    /* atomic, each; live_*: of the last epoch */
+static uint64_t live_objects, live_bytes; /* atomic; of this epoch, so far */
+
+uint32_t tpi_sweep_epoch(void)
 {
+    return tpi_load_acquire_32(&epoch_now);
 }
 
-void tpi_sweep_all(void)
+void tpi_sweep_counts(struct tpi_sweep_counts *out)
 {
+    out->freed_objects = tpi_load_relaxed_64(&counts.freed_objects);
+    out->freed_bytes = tpi_load_relaxed_64(&counts.freed_bytes);
+    out->live_objects = tpi_load_relaxed_64(&counts.live_objects);
+    out->live_bytes = tpi_load_relaxed_64(&counts.live_bytes);
+}
+
+static void count(uint64_t live, uint64_t freed, uint64_t object_bytes)
+{
+    if (freed > 0) {
+        tpi_count(&counts.freed_objects, freed);
+        tpi_count(&counts.freed_bytes, freed * object_bytes);
+    }
+    if (live > 0) {
+        tpi_count(&live_objects, live);
+        tpi_count(&live_bytes, live * object_bytes);
+    }
+}
+
+/* --- one span --- */
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first mark is the lowest byte");
+
+/* Bit i: mark i of 64 has the colour. Eight at a time: the product moves bit 0 of byte i to bit
+   56 + i, and no other into its way. */
+static uint64_t marked_64(const uint8_t *marks, unsigned color_bit)
+{
+    const uint64_t *eights = (const uint64_t *)(const void *)marks;
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t ones = tpi_load_relaxed_64(&eights[i]) >> color_bit & UINT64_C(0x0101010101010101);
+        bits |= (ones * UINT64_C(0x0102040810204080) >> 56) << 8 * i;
+    }
+    return bits;
+}
+
+static TPI_COLD void scribble(const struct tpi_span *span, unsigned word, uint64_t dead)
+{
+    const struct tpi_layout *layout = span->layout;
+    for (; dead != 0; dead &= dead - 1) {
+        uintptr_t slot = word * 64 + tpi_lowest_bit(dead);
+        memset((void *)(span->base + slot * layout->slot_bytes), 0xdb, layout->slot_bytes);
+    }
+}
+
+/* The caller has claimed it: swept is odd. */
+static void sweep_small(struct tpi_span *span)
+{
+    const struct tpi_layout *layout = span->layout;
+    unsigned words = (span->slots + 63u) / 64, color_bit = tpi_mark_color == TPI_MARK_ODD;
+    unsigned live = 0, freed = 0;
+    for (unsigned i = 0; i < words; i++) {
+        uint64_t allocated = tpi_load_relaxed_64(&span->alloc_bits[i]);
+        uint64_t behind =
+            i + 1 < words || span->slots % 64 == 0 ? 0 : ~UINT64_C(0) << span->slots % 64;
+        uint64_t dead = allocated & ~marked_64(span->marks + i * 64, color_bit) & ~behind;
+        live += tpi_bit_count(allocated & ~dead & ~behind);
+        if (dead == 0)
+            continue;
+        freed += tpi_bit_count(dead);
+        if (tpi_unlikely(tpi_gc_options.scribble))
+            scribble(span, i, dead);
+        tpi_store_relaxed_64(&span->alloc_bits[i], allocated & ~dead);
+    }
+    span->free_slots = (uint16_t)(span->slots - live);
+    if (freed > 0)
+        span->needs_zero = 1;
+    count(live, freed, layout->slot_bytes);
+}
+
+static void sweep_large(struct tpi_span *span)
+{
+    bool is_live = marked_64(span->marks, tpi_mark_color == TPI_MARK_ODD) & 1;
+    span->free_slots = !is_live;
+    count(is_live, !is_live, span->pages * TPI_PAGE_BYTES);
+}
+
+/* Whether this thread claimed it; false: it is swept in that epoch, or ahead. */
+static bool claim(struct tpi_span *span, uint32_t epoch)
+{
+    for (;;) {
+        uint32_t swept = tpi_load_acquire_32(&span->swept);
+        if ((int32_t)(swept - epoch) >= 0)
+            return false;
+        if (swept == epoch - 1)
+            sched_yield(); /* some 200 ns, or its sweeper is not running */
+        else if (tpi_cas_acq_rel_32(&span->swept, &swept, epoch - 1))
+            return true;
+    }
 }
 
 uint32_t tpi_span_sweep(struct tpi_span *span, uint32_t epoch)
 {
-    (void)span;
-    (void)epoch;
-    return 0;
+    if (tpi_unlikely(claim(span, epoch))) {
+        if (tpi_span_state(span) == TPI_SPAN_COLLECTED)
+            sweep_small(span);
+        else
+            sweep_large(span);
+        tpi_store_release_32(&span->swept, epoch); /* pairs with claim's acquire */
+        tpi_marks_fill(span->marks, span->slots, TPI_MARK_WHITE);
+    }
+    return span->free_slots;
 }
 
-struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, uint32_t epoch)
+/* --- for a mutator --- */
+
+void tpi_span_disown(struct tpi_layout *layout, struct tpi_span *span)
 {
-    (void)layout;
-    (void)epoch;
+    tpi_store_release_ptr(&span->owner, NULL);
+    if (span->free_slots > 0 && span->list == 0)
+        tpi_partial_add(layout, span);
+}
+
+/* The next span that may be swept, or is swept and has free slots; NULL: none. Under the layout's
+   lock. */
+static struct tpi_span *candidate(struct tpi_layout *layout, const struct tpi_mutator *mutator)
+{
+    struct tpi_span *span = layout->partial;
+    if (span != NULL) {
+        tpi_partial_remove(layout, span);
+        return span;
+    }
+    /* A mutator sweeps in the newest epoch or not at all; and the collecting thread has OFF behind
+       it or has not begun, so the epoch stays what it is while this mutator has not answered. */
+    while (mutator->epoch == tpi_sweep_epoch() && layout->cursor < layout->count) {
+        span = layout->spans[layout->cursor++];
+        if (span->owner == NULL && tpi_load_relaxed_32(&span->swept) != mutator->epoch)
+            return span;
+    }
     return NULL;
 }
 
-uint32_t tpi_sweep_epoch(void)
+struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, struct tpi_mutator *mutator)
 {
-    return 0;
+    struct tpi_span *span = NULL;
+    tpi_lock_soon(&layout->lock);
+    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+        if (span != NULL)
+            tpi_span_disown(layout, span);
+        span = candidate(layout, mutator);
+        if (span == NULL)
+            break;
+        tpi_store_release_ptr(&span->owner, mutator);
+        tpi_unlock(&layout->lock);
+        if (tpi_span_sweep(span, mutator->epoch) > 0)
+            return span;
+        tpi_lock_soon(&layout->lock);
+    }
+    if (span != NULL)
+        tpi_span_disown(layout, span);
+    tpi_unlock(&layout->lock);
+    return NULL;
+}
+
+/* --- the collecting thread --- */
+
+void tpi_sweep_begin(void)
+{
+    tpi_store_relaxed_64(&live_objects, 0);
+    tpi_store_relaxed_64(&live_bytes, 0);
+    tpi_store_release_32(&epoch_now, epoch_now + 2); /* pairs with tpi_sweep_epoch */
+    /* From here on no mutator goes on with a layout's cursor until it has answered OFF. */
+    for (uint32_t i = 1; i < tpi_layout_count(); i++) {
+        struct tpi_layout *layout = tpi_layout_numbered(i);
+        tpi_lock(&layout->lock);
+        layout->cursor = 0;
+        tpi_unlock(&layout->lock);
+    }
+}
+
+/* What the collecting thread does in one locking. */
+struct batch {
+    struct tpi_span *owned[BATCH], *empty[BATCH];
+    unsigned owned_count, empty_count;
+};
+
+/* A span that is nobody's: swept, listed, or taken out because nothing is in it. */
+static void settle(struct tpi_layout *layout, struct tpi_span *span, struct batch *batch)
+{
+    bool is_root = (layout->flags & TPI_LAYOUT_ROOT) != 0;
+    uint32_t free_slots = is_root ? span->free_slots : tpi_span_sweep(span, epoch_now);
+    if (is_root)
+        tpi_store_release_32(&span->swept, epoch_now);
+    if (free_slots == span->slots) {
+        if (span->list != 0)
+            tpi_partial_remove(layout, span);
+        tpi_layout_span_remove(layout, span);
+        batch->empty[batch->empty_count++] = span;
+    } else if (free_slots > 0 && span->list == 0) {
+        tpi_partial_add(layout, span);
+    }
+}
+
+/* Downwards: what is added meanwhile is at the end, and swept. */
+static void sweep_layout(struct tpi_layout *layout)
+{
+    uint32_t i = UINT32_MAX;
+    while (i > 0) {
+        struct batch batch = {.owned_count = 0};
+        tpi_lock_soon(&layout->lock);
+        i = tpi_min(i, layout->count);
+        for (unsigned n = 0; n < BATCH && i > 0; n++) {
+            struct tpi_span *span = layout->spans[--i];
+            if (span->owner != NULL)
+                batch.owned[batch.owned_count++] = span;
+            else
+                settle(layout, span, &batch);
+        }
+        tpi_unlock(&layout->lock);
+        for (unsigned n = 0; n < batch.owned_count; n++)
+            (void)tpi_span_sweep(batch.owned[n], epoch_now);
+        for (unsigned n = 0; n < batch.empty_count; n++)
+            tpi_collected_span_free(batch.empty[n]);
+    }
+}
+
+void tpi_sweep_all(void)
+{
+    if (all_swept == epoch_now)
+        return;
+    for (uint32_t i = 1; i < tpi_layout_count(); i++)
+        sweep_layout(tpi_layout_numbered(i));
+    tpi_store_relaxed_64(&counts.live_objects, tpi_load_relaxed_64(&live_objects));
+    tpi_store_relaxed_64(&counts.live_bytes, tpi_load_relaxed_64(&live_bytes));
+    all_swept = epoch_now;
 }

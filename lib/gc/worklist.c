@@ -20,9 +20,9 @@ enum {
     CHUNKS_MAX = 1 << 16 /* 16 GiB of buffers: 2^31 objects that are grey at once */
 };
 
-static struct tpi_buffer *chunks[CHUNKS_MAX]; /* atomic: NULL until somebody needs it */
-static uint32_t numbers_used = 1;             /* atomic: numbers below this are given out */
-static uint64_t full TPI_ALIGNED(TPI_CACHE_LINE);  /* atomic: heads */
+static struct tpi_buffer *chunks[CHUNKS_MAX];     /* atomic: NULL until somebody needs it */
+static uint32_t numbers_used = 1;                 /* atomic: numbers below this are given out */
+static uint64_t full TPI_ALIGNED(TPI_CACHE_LINE); /* atomic: heads */
 static uint64_t empty TPI_ALIGNED(TPI_CACHE_LINE);
 static uint32_t found TPI_ALIGNED(TPI_CACHE_LINE); /* atomic */
 static uint64_t marked_bytes;                      /* atomic */

@@ -36,4 +36,15 @@ void tpi_found_set(void);
 uint64_t tpi_buffers_marked_bytes(void);
 void tpi_buffers_count(uint64_t bytes); /* the same, where there was no buffer */
 
+/* --- mark.c, for workers.c --- */
+
+/* Where there is nothing to take: until there is, or for a moment; longer from turn to turn. */
+void tpi_mark_wait(unsigned turn);
+
+/* --- workers.c --- */
+
+void tpi_workers_go(void);   /* the collecting thread begins to drain */
+void tpi_workers_halt(void); /* afterwards no worker marks */
+void tpi_workers_fork_child(void);
+
 #endif

@@ -2,16 +2,16 @@
 /* Collected spans: pages for the collector, with a byte of mark for each slot.
 
    Marks lie in a table of their arena, a byte for each 16 bytes of it, so that a span's first slot
-   has its mark at a place that follows from the span's base, and no two spans' marks overlap: a slot
-   is 16 bytes at least, and of the span's share of the table only the first `slots` bytes are used.
-   Address space for a table is taken when its arena gets the first collected span, and kept. A span
-   may cross into the next arena of its reservation: its marks then run on behind the table, into
-   room for one span's.
+   has its mark at a place that follows from the span's base, and no two spans' marks overlap: a
+   slot is 16 bytes at least, and of the span's share of the table only the first `slots` bytes are
+   used. Address space for a table is taken when its arena gets the first collected span, and kept.
+   A span may cross into the next arena of its reservation: its marks then run on behind the table,
+   into room for one span's.
 
    A conservative reader may look at a descriptor at any moment. So `kind` says CLAIMED until all
-   else is written, and is stored last, with release; who reads it with acquire and finds a collected
-   span finds the rest as it is here. The page class of these pages stays 0, which leads a mistaken
-   tp_heap_free to the slow path, and there to tpi_bad_free.
+   else is written, and is stored last, with release; who reads it with acquire and finds a
+   collected span finds the rest as it is here. The page class of these pages stays 0, which leads a
+   mistaken tp_heap_free to the slow path, and there to tpi_bad_free.
 
    Any thread; no lock of rank PAGES held. Whoever frees a span is the only one who has it. */
 #include "heap/span.h"

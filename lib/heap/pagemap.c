@@ -128,7 +128,8 @@ struct tpi_where tpi_heap_where(const void *address)
                                    .state = state,
                                    .start = (void *)base,
                                    .bytes = tpi_load_relaxed_64(&span->pages) * TPI_PAGE_BYTES,
-                                   .allocated = true};
+                                   .allocated = state == TPI_SPAN_LARGE ||
+                                                tpi_bit_get(span->alloc_bits, 0)};
     } else if (state == TPI_SPAN_SMALL || state == TPI_SPAN_COLLECTED) {
         unsigned size_class = tpi_span_class(span);
         const struct tpi_class *class = &tpi_classes[size_class];

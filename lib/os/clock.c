@@ -1,17 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Time, and the kernel's measure of memory pressure. */
+/* Time, processors, and the kernel's measure of memory pressure. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "os/os.h"
 
-int64_t tpi_os_now_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t tpi_os_now_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+int64_t tpi_os_date_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+
+int64_t tpi_os_cpu_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+unsigned tpi_os_cores(void)
+{
+    cpu_set_t set; /* where it is too small for the machine: an error, and 1 */
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
 }
 
 void tpi_os_sleep(int64_t ns)

@@ -4,6 +4,8 @@
 #ifndef TPI_OS_H
 #define TPI_OS_H
 
+#include <signal.h>
+
 #include "base/base.h"
 
 /* --- pages.c: address space. Sizes and addresses are multiples of the system's page (4 KiB),
@@ -28,18 +30,60 @@ bool tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 
 /* --- thread.c --- */
 
-/* Detached, with all signals blocked. One at a time: nobody calls it again before run began. */
-bool tpi_os_thread_start(void (*run)(void *argument), void *argument);
+/* Detached, with all signals blocked. */
+bool tpi_os_thread_start(void *(*run)(void *argument), void *argument);
 /* at_exit runs in each thread that called tpi_os_thread_mark, when it ends: one for each hook, in
    no order that may be relied on. False: the process has no key left. */
-enum tpi_exit_hook { TPI_EXIT_CACHES, TPI_EXIT_SCRATCH, TPI_EXIT_HOOKS };
+enum tpi_exit_hook { TPI_EXIT_CACHES, TPI_EXIT_GC, TPI_EXIT_SCRATCH, TPI_EXIT_HOOKS };
 bool tpi_os_thread_exit_hook(enum tpi_exit_hook hook, void (*at_exit)(void *mark));
 bool tpi_os_thread_mark(enum tpi_exit_hook hook, void *mark); /* not NULL; false: ENOMEM */
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
+/* How often at_exit is called for a thread that marks itself again in it: at least, and at most. */
+enum { TPI_EXIT_ROUNDS = 4 };
+
+/* --- task.c: threads as the kernel sees them. A: may be called in a signal handler --- */
+
+enum { TPI_TASK_NAME_BYTES = 16 };
+int32_t tpi_os_tid(void);                                             /* A */
+void tpi_os_task_name(int32_t tid, char name[TPI_TASK_NAME_BYTES]); /* "": no such thread */
+bool tpi_os_task_blocks(int32_t tid, int number); /* it blocks that signal, as /proc says */
+struct tpi_os_stack {
+    uintptr_t low, high;
+    bool grows; /* the first thread's: low is how far it may come, not what is mapped */
+};
+bool tpi_os_stack_bounds(struct tpi_os_stack *stack); /* the calling thread's */
+/* Whether the calling thread runs on its sigaltstack(2), and where that is. A */
+bool tpi_os_alternate_stack(uintptr_t *low, uintptr_t *high);
+/* The lowest address from which up to `end` all pages are mapped. A */
+uintptr_t tpi_os_mapped_below(uintptr_t end);
+
+bool tpi_os_signal_is_free(int number); /* a real-time signal that nobody handles */
+/* Restarts system calls; runs on the stack that it interrupts; all signals are blocked in it. */
+bool tpi_os_signal_handle(int number, void (*handler)(int, siginfo_t *, void *));
+bool tpi_os_signal_send(int32_t tid, int number); /* to a thread of this process */
+/* Where the thread was interrupted, of the handler's third argument. A */
+uintptr_t tpi_os_signal_pc(const void *context);
+void tpi_os_signal_set_pc(void *context, uintptr_t pc);
+
+/* Sleeps while *word is value, at most so long (0: without end); or wakes up for no reason. Both
+   keep errno. A */
+void tpi_os_wait_on(uint32_t *word, uint32_t value, int64_t timeout_ns);
+void tpi_os_wake_all(uint32_t *word);
+
+/* --- data.c --- */
+
+/* Calls visit for the writable data of the program and each shared object, under the loader's lock,
+   but for the one that holds the address `without`. */
+void tpi_os_data_visit(const void *without,
+                       void (*visit)(uintptr_t from, uintptr_t to, void *context), void *context);
+
 /* --- clock.c --- */
 
-int64_t tpi_os_now_ns(void); /* CLOCK_MONOTONIC */
+int64_t tpi_os_now_ns(void);  /* CLOCK_MONOTONIC */
+int64_t tpi_os_date_ns(void); /* since 1970 */
+int64_t tpi_os_cpu_ns(void);  /* of processor time that the calling thread has used */
+unsigned tpi_os_cores(void);  /* that this process may run on; at least 1 */
 void tpi_os_sleep(int64_t ns);
 /* Memory pressure as the kernel's PSI file says: the share of the last 10 s, in hundredths of a
    percent, in which some task waited for memory. -1 where there is no such file. */

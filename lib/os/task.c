@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads as the kernel sees them: their ids, names and stacks; asking one by a signal; waiting on a
-   word of memory. What says so may be called from a signal handler. */
+/* Threads as the kernel sees them: their ids, names and stacks; asking one by a signal; waiting on
+   a word of memory. What says so may be called from a signal handler. */
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <stdio.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ bool tpi_os_task_blocks(int32_t tid, int number)
 
 bool tpi_os_stack_bounds(struct tpi_os_stack *stack)
 {
+    enum { FIRST_STACK_BYTES = 64 << 20 };
     pthread_attr_t attributes;
     void *low;
     size_t bytes;
@@ -70,6 +72,9 @@ bool tpi_os_stack_bounds(struct tpi_os_stack *stack)
     stack->high = stack->low + bytes;
     uintptr_t given = getauxval(AT_RANDOM); /* what the kernel put on the first thread's */
     stack->grows = given >= stack->low && given < stack->high;
+    /* The limit may be raised later; the kernel maps nothing else this close. */
+    if (stack->grows)
+        stack->low = tpi_min(stack->low, stack->high - FIRST_STACK_BYTES);
     return true;
 }
 
@@ -90,7 +95,8 @@ uintptr_t tpi_os_mapped_below(uintptr_t end)
     int saved = errno;
     uintptr_t page = tpi_os_page_bytes(), low = end / page * page;
     for (uintptr_t pages = STEP_PAGES; pages > 0; pages /= 2)
-        while (low > pages * page && mincore((void *)(low - pages * page), pages * page, resident) == 0)
+        while (low > pages * page &&
+               mincore((void *)(low - pages * page), pages * page, resident) == 0)
             low -= pages * page;
     errno = saved;
     return low;
@@ -98,11 +104,63 @@ uintptr_t tpi_os_mapped_below(uintptr_t end)
 
 /* --- signals --- */
 
-bool tpi_os_signal_handle(int number, void (*handler)(void *context))
+bool tpi_os_signal_is_free(int number)
 {
-    static void (*handlers_only)(void *context);
-    (void)handlers_only;
-    (void)number;
-    (void)handler;
-    return false;
+    struct sigaction now;
+    return number >= SIGRTMIN && number <= SIGRTMAX && sigaction(number, NULL, &now) == 0 &&
+           (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
+}
+
+/* All other signals wait until it is over: a handler that jumped out of it would leave it half
+   done. */
+bool tpi_os_signal_handle(int number, void (*handler)(int, siginfo_t *, void *))
+{
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigfillset(&action.sa_mask);
+    return sigaction(number, &action, NULL) == 0;
+}
+
+bool tpi_os_signal_send(int32_t tid, int number)
+{
+    return syscall(SYS_tgkill, getpid(), tid, number) == 0;
+}
+
+#if defined(__x86_64__)
+uintptr_t tpi_os_signal_pc(const void *context)
+{
+    return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+}
+
+void tpi_os_signal_set_pc(void *context, uintptr_t pc)
+{
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
+}
+#else
+uintptr_t tpi_os_signal_pc(const void *context)
+{
+    return ((const ucontext_t *)context)->uc_mcontext.pc;
+}
+
+void tpi_os_signal_set_pc(void *context, uintptr_t pc)
+{
+    ((ucontext_t *)context)->uc_mcontext.pc = pc;
+}
+#endif
+
+/* --- waiting --- */
+
+void tpi_os_wait_on(uint32_t *word, uint32_t value, int64_t timeout_ns)
+{
+    struct timespec timeout = {.tv_sec = timeout_ns / 1000000000,
+                               .tv_nsec = timeout_ns % 1000000000};
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns > 0 ? &timeout : NULL, NULL, 0);
+    errno = saved;
+}
+
+void tpi_os_wake_all(uint32_t *word)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    errno = saved;
 }

@@ -6,33 +6,17 @@
 
 static pthread_key_t exit_keys[TPI_EXIT_HOOKS];
 
-/* What the one thread that is being started shall do. Static: no malloc, whose locks a fork may
-   have left locked. */
-static struct {
-    void (*run)(void *argument);
-    void *argument;
-} starting;
-
-static void *run_start(void *nothing)
-{
-    (void)nothing;
-    starting.run(starting.argument);
-    return NULL;
-}
-
-bool tpi_os_thread_start(void (*run)(void *argument), void *argument)
+bool tpi_os_thread_start(void *(*run)(void *argument), void *argument)
 {
     sigset_t all, before;
     pthread_attr_t attributes;
     pthread_t thread;
     if (pthread_attr_init(&attributes) != 0)
         return false;
-    starting.run = run;
-    starting.argument = argument;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attributes, run_start, NULL);
+    int error = pthread_create(&thread, &attributes, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return error == 0;

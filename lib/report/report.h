@@ -5,4 +5,7 @@
 
 #include "gc/gc.h"
 
+/* Writes one cycle's line to stderr. */
+void tpi_gctrace_print(const struct tpi_cycle_trace *trace);
+
 #endif

@@ -79,6 +79,8 @@ static bool parse_value(const struct option *option, const char *text, struct tp
     case TPI_OPTION_PATH:
         options->paths[*value] = text;
         return text[0] != '\0';
+    case TPI_OPTION_SWITCH:
+        return parse_count(text, value) && *value <= 1;
     case TPI_OPTION_COUNT:
         return parse_count(text, value);
     }

@@ -8,6 +8,7 @@
 
 enum tpi_option_kind {
     TPI_OPTION_COUNT,    /* a decimal number from 0 up */
+    TPI_OPTION_SWITCH,   /* 0 or 1 */
     TPI_OPTION_PERCENT,  /* the same, or off (-1) */
     TPI_OPTION_SIZE,     /* bytes, with an optional KiB, MiB, GiB, TiB behind the number; or off */
     TPI_OPTION_SECONDS,  /* a decimal number; 0: never */
@@ -26,6 +27,14 @@ enum tpi_option_kind {
     X(poolcheck, COUNT, 0, "watch one object in so many for misuse; 0: none, 1: all")              \
     X(lossy, COUNT, 1, "0: a checked build keeps every put, instead of losing a quarter")          \
     X(rseq, WORD, 1, "off: no restartable sequences; assume: tests only, one thread, no cycle")    \
+    X(gctrace, SWITCH, 0, "1: a line on stderr for each cycle, as Go's")                           \
+    X(checkmark, SWITCH, 0, "1: after marking, stop all threads, mark again and compare")          \
+    X(stw, SWITCH, 0, "1: mark with all threads stopped")                                          \
+    X(scribble, SWITCH, 0, "1: overwrite what the collector frees")                                \
+    X(wbcheck, SWITCH, 0, "1: after marking, stop all threads and look for missed barriers")       \
+    X(gcsignal, COUNT, 5, "ask threads that do not answer by SIGRTMIN plus this; 0: by none")      \
+    X(gcworkers, COUNT, 0, "threads that mark beside the collecting one; 0: by the cores")         \
+    X(dsoroots, SWITCH, 0, "1: writable data of the program and its libraries is a root")          \
     X(pressure, PATH, 0, "the file that tells of memory pressure, /proc/pressure/memory")
 
 struct tpi_options {

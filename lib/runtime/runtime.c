@@ -3,6 +3,7 @@
 
    The constructor runs when the library is loaded, before main. What uses a pool or the heap
    earlier (another constructor) finds every limit closed and works by the slow path until then. */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "cache/cache.h"
@@ -10,6 +11,7 @@
 #include "heap/heap.h"
 #include "os/os.h"
 #include "pool/pool.h"
+#include "report/report.h"
 #include "runtime/options.h"
 
 #include <tidepool/version.h>
@@ -27,6 +29,7 @@ static void fork_prepare(void)
 {
     tpi_pool_fork_prepare();
     tpi_cache_fork_prepare();
+    tpi_collector_fork_prepare();
     tpi_heap_fork_prepare();
     tpi_gc_fork_prepare();
     tpi_check_fork_prepare();
@@ -37,6 +40,7 @@ static void fork_parent(void)
     tpi_check_fork_parent();
     tpi_gc_fork_parent();
     tpi_heap_fork_parent();
+    tpi_collector_fork_parent();
     tpi_cache_fork_parent();
     tpi_pool_fork_parent();
 }
@@ -46,6 +50,7 @@ static void fork_child(void)
     tpi_check_fork_child();
     tpi_gc_fork_child();
     tpi_heap_fork_child();
+    tpi_collector_fork_child();
     tpi_cache_fork_child();
     tpi_pool_fork_child();
 }
@@ -62,6 +67,31 @@ static enum tpi_sequences sequences_mode(const struct tpi_options *options)
     return tpi_os_rseq_start() ? TPI_SEQUENCES_ON : TPI_SEQUENCES_OFF;
 }
 
+/* gcsignal counts from SIGRTMIN; 0 is none. */
+static int signal_number(int64_t offset)
+{
+    if (offset > SIGRTMAX - SIGRTMIN) {
+        tpi_warn("TIDEPOOL: gcsignal=%lld is no real-time signal; none is used", (long long)offset);
+        return 0;
+    }
+    return offset == 0 ? 0 : SIGRTMIN + (int)offset;
+}
+
+static void collector_configure(const struct tpi_options *options)
+{
+    tpi_gc_configure(&(struct tpi_gc_options){
+        .checkmark = options->checkmark != 0,
+        .stw = options->stw != 0,
+        .scribble = options->scribble != 0,
+        .wbcheck = options->wbcheck != 0,
+        .dso_roots = options->dsoroots != 0,
+        .signal = signal_number(options->gcsignal),
+        .workers = (unsigned)tpi_min(options->gcworkers, (int64_t)256),
+    });
+    if (options->gctrace != 0)
+        tpi_cycle_traced = tpi_gctrace_print;
+}
+
 static void start_now(void)
 {
     struct tpi_options options;
@@ -75,6 +105,7 @@ static void start_now(void)
         .period_ns = options.gcperiod * 1000000000,
         .pressure = options.paths[options.pressure],
     });
+    collector_configure(&options);
     uint64_t one_in = options.poolcheck != 0 ? (uint64_t)options.poolcheck : tpi_checked;
     tpi_check_configure(one_in, tpi_checked && options.lossy != 0);
     tpi_heap_hooks.grown = tpi_pacer_grown;

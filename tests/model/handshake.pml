@@ -30,15 +30,35 @@
 #else
 #define HAND_OVER_IN_ANSWER(t) hand_over(t)
 #endif
+#define SHADE_BEFORE_GIVING
+#define GIVER_FOUND
+#define GIVER_SHADE
+#define TAKE channel = 0
 #if defined(BROKEN_NO_TRANSFER_SHADE)
-#define SHADE_BEFORE_GIVING
-#define SHADE_BEFORE_DROPPING
-#elif defined(BROKEN_SHADE_ONLY_BEFORE)
-#define SHADE_BEFORE_GIVING shade_if_marking(t, value)
-#define SHADE_BEFORE_DROPPING
+#elif defined(BROKEN_GIVER_SHADES_FIRST)
+#undef SHADE_BEFORE_GIVING
+#define SHADE_BEFORE_GIVING found_if_marking(t); shade_if_marking(t, L0)
+#elif defined(TAKER)
+#undef TAKE
+#define TAKE found_if_marking(t); goto taken
 #else
-#define SHADE_BEFORE_GIVING
-#define SHADE_BEFORE_DROPPING shade_if_marking(t, value)
+#undef GIVER_FOUND
+#undef GIVER_SHADE
+#define GIVER_FOUND found_if_marking(t)
+#define GIVER_SHADE shade_if_marking(t, L0)
+#endif
+#if defined(BROKEN_FOUND_BY_HANDOVER)
+#define FOUND_FIRST skip
+#define FOUND_LAST
+#define SHADE_FINDS(t) false
+#elif defined(BROKEN_FOUND_LAST)
+#define FOUND_FIRST skip
+#define FOUND_LAST } found = true; atomic { skip
+#define SHADE_FINDS(t) BARRIER_ON(t)
+#else
+#define FOUND_FIRST found = true
+#define FOUND_LAST
+#define SHADE_FINDS(t) BARRIER_ON(t)
 #endif
 #if defined(BROKEN_SINGLE_ROUND)
 #define GOES_ON(found) false
@@ -99,7 +119,7 @@ bool barrier_mode, black_mode, late_mode;
 byte kind;
 byte garbage;           /* what was not reachable when the cycle began */
 
-hidden byte i_, live_;
+byte i_, live_;
 
 inline shade(set, o)
 {
@@ -118,6 +138,14 @@ inline shade_if_marking(t, o)
 {
     if
     :: BARRIER_ON(t) -> shade(m[t].buffer, o)
+    :: else
+    fi
+}
+
+inline found_if_marking(t)
+{
+    if
+    :: SHADE_FINDS(t) && m[t].l[0] != 0 && color[m[t].l[0]] != MARKED -> found = true
     :: else
     fi
 }
@@ -147,15 +175,16 @@ inline find_live()
 inline sweep(o)
 {
     if
-    :: color[o] == MARKED -> color[o] = WHITE
-    :: color[o] == WHITE || color[o] == OTHER ->
+    :: !unswept[o]
+    :: unswept[o] && color[o] == FREE
+    :: unswept[o] && color[o] == MARKED -> color[o] = WHITE
+    :: unswept[o] && (color[o] == WHITE || color[o] == OTHER) ->
         find_live();
         assert(!(live_ & BIT(o)));
         live_ = 0;
         color[o] = FREE;
         field[o] = 0;
         garbage = garbage & ~BIT(o)
-    :: color[o] == FREE
     fi;
     unswept[o] = false
 }
@@ -182,47 +211,50 @@ inline answer(t)
     m[t].asked = false
 }
 
-#define RUNS (m[t].attached && m[t].state == RUNNING)
+#define RUNS     (m[t].attached && m[t].state == RUNNING)
+#define L0       m[t].l[0]
+#define L1       m[t].l[1]
+#define IS_WHITE (color[L0] != MARKED)
 
 proctype mutator_thread(byte t; byte locals)
 {
-    byte to, value, own; /* of a store: 0 the root, else the field of an object */
+    byte own;
+    bool in_object; /* a store of l[0]: into the field of l[1], else into the root */
 
 end_next:
     if
-    /* loads */
-    :: atomic { RUNS && root != 0 -> m[t].l[0] = root }
-    :: atomic { RUNS && m[t].l[0] != 0 -> assert(color[m[t].l[0]] != FREE); m[t].l[0] = field[m[t].l[0]] }
-    :: atomic { RUNS && locals == 2 && m[t].l[0] != 0 -> m[t].l[1] = field[m[t].l[0]] }
-    :: atomic { RUNS && locals == 2 && m[t].l[1] != 0 -> m[t].l[0] = field[m[t].l[1]] }
-    /* moves and clears */
-    :: atomic { RUNS && m[t].l[0] != 0 -> m[t].l[0] = 0 }
-    :: atomic { RUNS && m[t].l[1] != 0 -> m[t].l[1] = 0 }
-    :: atomic { RUNS && locals == 2 -> m[t].l[1] = m[t].l[0] }
-    /* stores of NULL */
+    /* Loads and what threads do with local variables. */
+    :: atomic { RUNS && root != 0 -> L0 = root }
+    :: atomic { RUNS && locals == 1 && L0 != 0 -> assert(color[L0] != FREE); L0 = field[L0] }
+    :: atomic { RUNS && locals == 1 && root != 0 -> L0 = field[root] }
+    :: atomic { RUNS && locals == 2 && L0 != 0 -> assert(color[L0] != FREE); L1 = field[L0] }
+    :: atomic { RUNS && locals == 2 && L1 != 0 -> assert(color[L1] != FREE); L0 = field[L1] }
+    :: atomic { RUNS && locals == 2 -> L1 = L0 }
+    :: atomic { RUNS && L0 != 0 -> L0 = 0 }
+    :: atomic { RUNS && L1 != 0 -> L1 = 0 }
+    /* Stores of NULL need no barrier. */
     :: atomic { RUNS && root != 0 -> root = 0 }
-    :: atomic { RUNS && m[t].l[0] != 0 -> field[m[t].l[0]] = 0 }
-    /* stores */
-    :: atomic { RUNS && m[t].l[0] != 0 -> value = m[t].l[0]; to = 0; goto again }
-    :: atomic { RUNS && m[t].l[0] != 0 -> value = m[t].l[0]; to = m[t].l[0]; goto again }
-    :: atomic { RUNS && locals == 2 && m[t].l[0] != 0 && m[t].l[1] != 0 -> 
-        value = m[t].l[0]; to = m[t].l[1]; goto again }
-    /* allocation */
-    :: atomic { RUNS && m[t].l[0] == 0 && (TAKES(t, 1) || TAKES(t, 2) || TAKES(t, 3)) ->
+    :: atomic { RUNS && L0 != 0 -> field[L0] = 0 }
+    :: atomic { RUNS && locals == 1 && root != 0 -> field[root] = 0 }
+    /* Stores. l[1] of a thread with one variable is a register while it stores. */
+    :: atomic { RUNS && L0 != 0 && root != L0 -> goto again }
+    :: atomic { RUNS && locals == 2 && L0 != 0 && L1 != 0 && L0 != L1 -> in_object = true; goto again }
+    :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 ->
+        L1 = root; in_object = true; goto again }
+    /* Allocation: which free object is no matter, so it is the first. */
+    :: atomic { RUNS && L0 == 0 && (TAKES(t, 1) || TAKES(t, 2) || TAKES(t, 3)) ->
         if
         :: TAKES(t, 1) -> own = 1
         :: !TAKES(t, 1) && TAKES(t, 2) -> own = 2
         :: !TAKES(t, 1) && !TAKES(t, 2) && TAKES(t, 3) -> own = 3
         fi;
-        color[own] = COLOR_OF_NEW(t); m[t].l[0] = own; own = 0 }
-    /* an answer at a poll */
+        color[own] = COLOR_OF_NEW(t); L0 = own; own = 0 }
+    /* A poll. */
     :: atomic { RUNS && m[t].asked -> answer(t) }
-    /* blocking regions */
 #ifdef BLOCKING
     :: atomic { RUNS -> m[t].state = BLOCKED }
     :: atomic { m[t].attached && m[t].state == BLOCKED -> m[t].state = RUNNING }
 #endif
-    /* lazy sweeping */
 #ifdef LAZY
     :: atomic { RUNS && !m[t].late && (unswept[1] || unswept[2] || unswept[3]) ->
         if
@@ -232,20 +264,17 @@ end_next:
         fi;
         sweep(own); own = 0 }
 #endif
-    /* a full buffer */
 #ifdef FULL
-    :: atomic { RUNS && m[t].buffer != 0 -> hand_over(t) }
+    :: atomic { RUNS && m[t].buffer != 0 -> hand_over(t) } /* a full buffer */
 #endif
 #ifdef ATTACH
     :: atomic { !m[t].attached ->
-        m[t].attached = true; m[t].asked = false;
-        m[t].marking = barrier_mode; m[t].black = black_mode; m[t].late = false }
-    :: atomic { RUNS && m[t].l[0] == 0 && m[t].l[1] == 0 -> DETACH(t) }
+        m[t].attached = true; m[t].marking = barrier_mode; m[t].black = black_mode }
+    :: atomic { RUNS && L0 == 0 && L1 == 0 -> DETACH(t) }
 #endif
 #ifdef TRANSFER
-    :: atomic { RUNS && channel == 0 && m[t].l[0] != 0 ->
-        value = m[t].l[0]; SHADE_BEFORE_GIVING; channel = value; goto give }
-    :: atomic { RUNS && channel != 0 -> m[t].l[0] = channel; channel = 0 }
+    :: atomic { RUNS && channel == 0 && L0 != 0 -> SHADE_BEFORE_GIVING; channel = L0; goto give }
+    :: atomic { RUNS && channel != 0 -> L0 = channel; TAKE }
 #endif
     fi;
     goto end_next;
@@ -253,10 +282,13 @@ end_next:
 again:
     atomic {
         if
-        :: BARRIER_ON(t) -> shade(m[t].buffer, value); goto store
-        :: else -> goto gap
+        :: BARRIER_ON(t) && IS_WHITE -> FOUND_FIRST
+        :: BARRIER_ON(t) && !IS_WHITE -> goto store
+        :: !BARRIER_ON(t) -> goto gap
         fi
     }
+    atomic { shade(m[t].buffer, L0); FOUND_LAST }
+    goto store;
 gap: /* between the test and the store: only a signal's handler answers */
     if
     :: atomic { m[t].asked -> answer(t) } AFTER_SIGNAL
@@ -264,8 +296,12 @@ gap: /* between the test and the store: only a signal's handler answers */
     fi;
 store:
     if /* not a part of the atomic sequence that leads here */
-    :: atomic { to == 0 -> root = value; value = 0 }
-    :: atomic { to != 0 -> field[to] = value; to = 0; value = 0 }
+    :: atomic { !in_object -> root = L0 }
+    :: atomic { in_object ->
+        assert(color[L1] != FREE);
+        field[L1] = L0;
+        in_object = false;
+        L1 = (locals == 2 -> L1 : 0) }
     fi;
     goto end_next;
 
@@ -273,8 +309,12 @@ store:
 give: /* it keeps it until the taker has it */
     if
     :: atomic { m[t].asked -> answer(t) } goto give
-    :: atomic { channel == 0 -> SHADE_BEFORE_DROPPING; m[t].l[0] = 0; value = 0 }
+    :: atomic { channel == 0 -> GIVER_FOUND }
     fi;
+    atomic { GIVER_SHADE; L0 = 0 }
+    goto end_next;
+taken: /* the channel is empty only when the taker has shaded */
+    atomic { shade_if_marking(t, L0); channel = 0 }
     goto end_next
 #endif
 }
@@ -340,10 +380,16 @@ inline begin()
 #endif
 }
 
+#ifdef FULL
+#define CLEAR_FOUND skip
+#else
+#define CLEAR_FOUND found = false
+#endif
+
 inline drain()
 {
     do
-    :: atomic { list == 0 -> break }
+    :: atomic { list == 0 -> CLEAR_FOUND; break }
     :: atomic { list & BIT(1) -> list = list & ~BIT(1); value = field[1] } atomic { shade(list, value); value = 0 }
     :: atomic { !(list & BIT(1)) && list & BIT(2) -> list = list & ~BIT(2); value = field[2] } atomic { shade(list, value); value = 0 }
     :: atomic { list == BIT(3) -> list = 0; value = field[3] } atomic { shade(list, value); value = 0 }
@@ -354,8 +400,8 @@ proctype collector()
 {
     byte value;
 
-end_next:
-    atomic { begin() }
+begin:
+    atomic { begin() } /* and BARRIER or, when broken, BLACK is asked: nothing happens in between */
 #if defined(BROKEN_ONE_HANDSHAKE)
     shake(BLACK, true, true);
 #elif defined(BROKEN_NO_BARRIER_HANDSHAKE)
@@ -368,12 +414,16 @@ end_next:
     atomic { shade(list, value); value = 0 }
 more:
     drain();
-#if !defined(BROKEN_FOUND_CLEARED_LATE)
-    found = false;
-#endif
-    drain();
+#ifdef FULL
 #if defined(BROKEN_FOUND_CLEARED_LATE)
     found = false;
+#else
+    found = false; /* then one more look: what is handed over from here on is found */
+    if
+    :: list != 0 -> goto more
+    :: list == 0
+    fi;
+#endif
 #endif
     shake(SCAN, true, true);
     if
@@ -383,7 +433,7 @@ more:
 #if defined(BROKEN_SINGLE_ROUND)
     drain();
 #endif
-    d_step {
+    atomic {
         find_live();
         for (i_ : 1 .. OBJECTS) {
             assert(!(live_ & BIT(i_)) || color[i_] == MARKED)
@@ -392,14 +442,23 @@ more:
         live_ = 0
     }
     shake(OFF, false, false);
-    do
-    :: atomic { unswept[1] -> sweep(1) }
-    :: atomic { !unswept[1] && unswept[2] -> sweep(2) }
-    :: atomic { !unswept[1] && !unswept[2] && unswept[3] -> sweep(3) }
-    :: atomic { !unswept[1] && !unswept[2] && !unswept[3] -> break }
-    od;
-    atomic { list = 0; found = false; assert(garbage == 0) }
-    goto end_next
+    atomic {
+        list = 0;
+        found = false;
+        sweep(1);
+#ifdef LAZY
+    }
+    atomic {
+#endif
+        sweep(2);
+#ifdef LAZY
+    }
+    atomic {
+#endif
+        sweep(3);
+        assert(garbage == 0);
+        goto begin
+    }
 }
 
 init

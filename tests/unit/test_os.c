@@ -156,7 +156,7 @@ static sem_t began;
 static int signals_blocked;
 static pid_t other_thread;
 
-static void service(void *argument)
+static void *service(void *argument)
 {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
@@ -166,6 +166,7 @@ static void service(void *argument)
     other_thread = gettid();
     *(int *)argument = 42;
     sem_post(&began);
+    return NULL;
 }
 
 static void a_thread_starts_with_signals_blocked(void **state)

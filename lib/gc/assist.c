@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The collected heap's part of the pacer: when its next cycle is due, and how much marking those
+   who allocate do meanwhile.
+
+   Time is measured in bytes: `allocated` counts the free slots' bytes that mutators took, by span,
+   and large objects. Bytes live are those that the last cycle marked, and what was allocated since
+   its handshake BLACK. As in Go's pacer:
+   - The goal is marked + (marked + stacks + roots) x percent / 100, and not below 4 MiB x percent /
+     100. Near the memory limit it is what the limit leaves.
+   - A cycle is due ahead of the goal by the runway: what the last ones saw allocated between being
+     due and having marked. It stays between 50 and 95% of the way to the goal.
+   - While the collecting thread marks, an allocating mutator compares what is marked with what
+   should be: the same fraction of the work as of the way to the goal. Where marking is behind it
+   does the difference, at most ASSIST_BYTES in one call, which keep it some 50 us; where it is not,
+   nothing. So what the collecting thread does counts for all. The work is estimated as what the
+   last cycle marked; beyond that, as all that is live.
+
+   `marking` is set by the collecting thread. A mutator looks at it in its runtime, where it answers
+   no handshake: what it then marks belongs to the cycle that it saw.
+
+   Counters are atomic; the goal and what follows from it change under the pacer's lock. */
+#include "gc/collector.h"
+
+enum { GOAL_MIN = 4 << 20, ASSIST_BYTES = 64 << 10 };
+
+static uint64_t allocated;   /* atomic; bytes since the start */
+static uint64_t marking;     /* atomic; 1: mutators may mark */
+static uint64_t assisted_ns; /* atomic */
+/* Atomic words, written by the collecting thread, or under the pacer's lock. */
+static uint64_t marked;             /* by the last cycle */
+static uint64_t base;               /* of `allocated`: at the last BLACK */
+static uint64_t due = GOAL_MIN / 2; /* of `allocated`: a cycle is due */
+static uint64_t goal = GOAL_MIN;    /* bytes live */
+static uint64_t runway;
+static uint64_t mark_begun;    /* of `allocated`: this cycle's BLACK */
+static uint64_t mark_way;      /* bytes from there to the goal */
+static uint64_t mark_live;     /* bytes live then */
+static uint64_t stacks, roots; /* bytes that the last cycle searched */
+
+uint64_t tpi_growth_live(void)
+{
+    return tpi_load_relaxed_64(&marked) + tpi_load_relaxed_64(&allocated) -
+           tpi_load_relaxed_64(&base);
+}
+
+void tpi_growth_read(struct tpi_pacer_counts *counts)
+{
+    counts->live = tpi_growth_live();
+    counts->goal = tpi_load_relaxed_64(&goal);
+    counts->marked = tpi_load_relaxed_64(&marked);
+    counts->stacks = tpi_load_relaxed_64(&stacks);
+    counts->roots = tpi_load_relaxed_64(&roots);
+    counts->assist_ns = tpi_load_relaxed_64(&assisted_ns);
+}
+
+/* --- the goal --- */
+
+static uint64_t goal_by_growth(int percent)
+{
+    uint64_t live = tpi_load_relaxed_64(&marked);
+    uint64_t searched = live + tpi_load_relaxed_64(&stacks) + tpi_load_relaxed_64(&roots);
+    uint64_t growth;
+    if (percent < 0 || __builtin_mul_overflow(searched, (uint64_t)percent, &growth))
+        return UINT64_MAX;
+    return tpi_max(live + growth / 100, (uint64_t)GOAL_MIN * (uint64_t)percent / 100);
+}
+
+void tpi_growth_set(int percent, uint64_t room)
+{
+    uint64_t live = tpi_growth_live();
+    uint64_t next = tpi_min(goal_by_growth(percent), room);
+    /* Where the goal is reached already, a cycle at once would find little: some way at least. */
+    if (next != UINT64_MAX)
+        next = tpi_max(next, live + tpi_max(live / 16, (uint64_t)ASSIST_BYTES));
+    uint64_t way = next - live;
+    uint64_t ahead = tpi_load_relaxed_64(&runway);
+    uint64_t until = way > ahead ? way - ahead : 0;
+    until = tpi_min(tpi_max(until, way / 2), way - way / 20);
+    uint64_t now = tpi_load_relaxed_64(&allocated);
+    tpi_store_relaxed_64(&goal, next);
+    tpi_store_relaxed_64(&due, next == UINT64_MAX ? UINT64_MAX : now + until);
+}
+
+uint64_t tpi_growth_left(void)
+{
+    uint64_t live = tpi_growth_live();
+    uint64_t most = tpi_load_relaxed_64(&goal);
+    if (most == UINT64_MAX)
+        most = live + live / 2;
+    most += most / 10;
+    return most > live ? most - live : 0;
+}
+
+/* --- a cycle: the collecting thread --- */
+
+void tpi_pacer_marking_begins(void)
+{
+    uint64_t now = tpi_load_relaxed_64(&allocated);
+    uint64_t live = tpi_growth_live();
+    uint64_t most = tpi_load_relaxed_64(&goal);
+    uint64_t left = most > live ? most - live : 0;
+    if (most == UINT64_MAX)
+        left = live; /* no goal: as if the percentage were 100 */
+    tpi_store_relaxed_64(&mark_begun, now);
+    tpi_store_relaxed_64(&mark_way, tpi_max(left, (uint64_t)ASSIST_BYTES));
+    tpi_store_relaxed_64(&mark_live, live);
+    tpi_store_relaxed_64(&marking, 1);
+}
+
+static void count_stack(struct tpi_mutator *mutator, void *context)
+{
+    uint64_t *sum = context;
+    *sum += tpi_load_relaxed_64(&mutator->stack_bytes);
+}
+
+void tpi_pacer_marking_ended(void)
+{
+    uint64_t stack_bytes = 0;
+    tpi_store_relaxed_64(&marking, 0);
+    tpi_mutators_visit(count_stack, &stack_bytes);
+    uint64_t begun = tpi_load_relaxed_64(&mark_begun);
+    uint64_t was_due = tpi_min(tpi_load_relaxed_64(&due), begun);
+    uint64_t took = tpi_load_relaxed_64(&allocated) - was_due;
+    uint64_t before = tpi_load_relaxed_64(&runway);
+    /* Up at once, down slowly: a goal that is missed costs more than a cycle that is early. */
+    tpi_store_relaxed_64(&runway, took > before ? took : before - (before - took) / 4);
+    tpi_store_relaxed_64(&marked, tpi_marked_bytes());
+    tpi_store_relaxed_64(&base, begun);
+    tpi_store_relaxed_64(&stacks, stack_bytes);
+    tpi_store_relaxed_64(&roots, tpi_roots_bytes());
+    tpi_store_relaxed_64(&due, UINT64_MAX); /* until the cycle has ended */
+}
+
+/* --- mutators --- */
+
+/* Bytes that should be marked, and are not, when so much was allocated. */
+static uint64_t behind(uint64_t now)
+{
+    uint64_t done = tpi_marked_bytes();
+    uint64_t work = tpi_load_relaxed_64(&marked);
+    if (done >= work)
+        work = tpi_load_relaxed_64(&mark_live);
+    double way = (double)(now - tpi_load_relaxed_64(&mark_begun));
+    way /= (double)tpi_load_relaxed_64(&mark_way);
+    uint64_t should = (uint64_t)((double)work * tpi_min(way, 1.0));
+    return should > done ? should - done : 0;
+}
+
+static TPI_COLD void assist(struct tpi_mutator *mutator, uint64_t bytes)
+{
+    int64_t begin = tpi_os_now_ns();
+    size_t did = 0;
+    tpi_runtime_enter(mutator);
+    if (tpi_load_relaxed_64(&marking) != 0)
+        did = tpi_mark_some((size_t)tpi_min(bytes, (uint64_t)ASSIST_BYTES));
+    tpi_runtime_leave(mutator);
+    if (did == 0)
+        return;
+    uint64_t took = (uint64_t)(tpi_os_now_ns() - begin);
+    tpi_count(&assisted_ns, took);
+    if (took > tpi_load_relaxed_64(&mutator->held_up_max_ns))
+        tpi_store_relaxed_64(&mutator->held_up_max_ns, took);
+}
+
+void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes)
+{
+    uint64_t now = tpi_add_acq_rel_64(&allocated, bytes) + bytes;
+    if (tpi_unlikely(tpi_load_relaxed_64(&marking) != 0)) {
+        uint64_t owed = behind(now);
+        if (owed > 0)
+            assist(mutator, owed);
+    } else if (tpi_unlikely(now >= tpi_load_relaxed_64(&due))) {
+        tpi_service_cycle_due();
+        tpi_service_poll();
+    }
+}

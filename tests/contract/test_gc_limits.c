@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* When the collected heap starts cycles by itself, and what a memory limit does. */
+#include "support.h"
+
+struct list {
+    uint64_t count;
+    struct list *next;
+    void *items[];
+};
+TP_GC_TYPE(list_type, struct list, next, items);
+
+static struct list *root;
+
+static void settings_tell_what_was_before(void **state)
+{
+    (void)state;
+    int percent = tp_gc_percent_set(50);
+    assert_int_equal(percent, -1); /* by TIDEPOOL */
+    assert_int_equal(tp_gc_percent_set(-7), 50);
+    assert_true(tp_gc_percent_set(percent) < 0);
+    int64_t limit = tp_gc_memory_limit_set(-1);
+    assert_true(limit == INT64_MAX);
+    assert_true(tp_gc_memory_limit_set(INT64_C(1) << 40) == INT64_MAX);
+    assert_true(tp_gc_memory_limit_set(-1) == INT64_C(1) << 40);
+    assert_true(tp_gc_memory_limit_set(limit) == INT64_C(1) << 40);
+}
+
+/* Garbage alone starts cycles, and memory does not grow with it. */
+static int garbage(void)
+{
+    enum { N = 400000 };
+    uint64_t cycle = tp_gc_cycle();
+    for (int i = 0; i < N; i++) {
+        struct list *list = tp_gc_alloc_flex(&list_type, 10);
+        if (list == NULL)
+            return 1;
+        tp_gc_store(&list->next, list);
+    }
+    return tp_gc_cycle() <= cycle || support_resident_bytes() > UINT64_C(300) << 20;
+}
+
+/* What lives is more than the limit: ENOMEM, and everything that is there stays. */
+static int over_the_limit(void)
+{
+    struct list *head = NULL;
+    uint64_t n = 0, is = 0;
+    if (tp_gc_root_add(&root, sizeof root) != 0)
+        return 1;
+    tp_gc_memory_limit_set(24 << 20);
+    for (;; n++) {
+        struct list *list = tp_gc_alloc_flex(&list_type, 200);
+        if (list == NULL)
+            break;
+        list->count = n;
+        tp_gc_store(&list->next, head);
+        tp_gc_store(&root, list);
+        head = list;
+        if (n > 200000)
+            return 2;
+    }
+    if (errno != ENOMEM)
+        return 3;
+    for (struct list *list = head; list != NULL; list = list->next)
+        is++;
+    if (is != n || n < 1000)
+        return 4;
+    head = NULL;
+    root = NULL;
+    tp_gc_collect();
+    tp_gc_collect();
+    return tp_gc_alloc_flex(&list_type, 200) != NULL ? 0 : 5;
+}
+
+static void growth_starts_cycles(void **state)
+{
+    (void)state;
+    support_passes("garbage", "gcpercent=100");
+    support_passes("garbage", "gcpercent=100,service=0");
+}
+
+static void a_limit_that_cannot_be_held_is_enomem(void **state)
+{
+    (void)state;
+    support_passes("over-the-limit", "gcpercent=100");
+    support_passes("over-the-limit", "gcpercent=off");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct support_scenario scenarios[] = {
+        {"garbage", garbage}, {"over-the-limit", over_the_limit}, {NULL, NULL}};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_tell_what_was_before),
+        cmocka_unit_test(growth_starts_cycles),
+        cmocka_unit_test(a_limit_that_cannot_be_held_is_enomem),
+    };
+    (void)argc;
+    support_start(argv, scenarios);
+    return support_group("gc limits", tests, support_modes);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Wrong: marking is over after one round over the stacks, whatever that round found. */
+#include "control_gc.h"
+
+#define tpi_found() false
+#include "gc/cycle.c"
+#undef tpi_found
+
+int main(void)
+{
+    return control_gc_main("control_gc_rounds");
+}

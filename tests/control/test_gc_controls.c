@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is wrong must be found. Programs that break the collector's rules on purpose must be stopped
+   by TIDEPOOL=wbcheck and checkmark, with a line that names the object; and the stress on graphs
+   must find a library in which one thing is wrong (the programs control_gc_*, in
+   TP_TEST_CONTROL_DIR). */
+#include "../contract/support.h"
+
+enum { OBJECTS = 20000, TRY_S = 30, CLASH = 3 };
+
+struct victim {
+    struct victim *child, *other;
+};
+TP_GC_TYPE(victim_type, struct victim, child, other);
+
+static struct victim *roots[OBJECTS], *made[OBJECTS];
+static void *range[4];
+
+/* --- programs that are wrong --- */
+
+static void *collect_always(void *argument)
+{
+    for (;;)
+        tp_gc_collect();
+    return argument;
+}
+
+static void fill(void)
+{
+    if (tp_gc_root_add(roots, sizeof roots) != 0 || tp_gc_root_add(made, sizeof made) != 0)
+        exit(2);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        tp_gc_store(&roots[i], (struct victim *)tp_gc_alloc(&victim_type));
+        tp_gc_store(&roots[i]->child, (struct victim *)tp_gc_alloc(&victim_type));
+        tp_gc_store(&roots[i]->other, roots[i]->child);
+    }
+}
+
+/* Goes wrong while there is marking, until the library has noticed. */
+static int go_wrong(void (*wrong)(size_t i))
+{
+    int64_t end_ns = support_now_ns() + TRY_S * SUPPORT_SECOND;
+    fill();
+    support_thread(collect_always, NULL);
+    while (support_now_ns() < end_ns) {
+        for (size_t i = 0; i < OBJECTS; i++) {
+            tp_gc_safepoint();
+            if (__atomic_load_n(&tp_detail_gc_self.marking, __ATOMIC_RELAXED) != 0)
+                wrong(i);
+        }
+    }
+    return 1;
+}
+
+static void store_plainly(size_t i)
+{
+    struct victim *victim = roots[i];
+    __atomic_store_n(&victim->other, victim->other == victim ? victim->child : victim,
+                     __ATOMIC_RELEASE);
+}
+
+static int plain_store(void)
+{
+    return go_wrong(store_plainly);
+}
+
+static void store_into_root(size_t i)
+{
+    range[i % 4] = roots[(i * 7) % OBJECTS];
+}
+
+static int plain_store_into_root(void)
+{
+    if (tp_gc_root_add(range, sizeof range) != 0)
+        return 2;
+    return go_wrong(store_into_root);
+}
+
+/* The child goes over into a new object, which is black, and nobody is told. */
+static void hide(size_t i)
+{
+    struct victim *fresh = tp_gc_alloc(&victim_type);
+    fresh->child = roots[i]->child;
+    roots[i]->child = roots[i]->other = NULL;
+    tp_gc_store(&made[i], fresh);
+    tp_gc_store(&roots[i]->child, (struct victim *)tp_gc_alloc(&victim_type));
+}
+
+static int hidden(void)
+{
+    return go_wrong(hide);
+}
+
+static int collect_in_peace(void)
+{
+    fill();
+    for (int i = 0; i < 20; i++)
+        tp_gc_collect();
+    return 0;
+}
+
+static void plain_stores_are_named(void **state)
+{
+    (void)state;
+    support_passes("peace", "wbcheck=1,checkmark=1,scribble=1");
+    support_aborts("plain-store", "wbcheck=1", "wbcheck: ", "(struct victim) at offset 8");
+    support_aborts("plain-store-into-root", "wbcheck=1", "wbcheck: ", "root");
+}
+
+static void lost_objects_are_named(void **state)
+{
+    (void)state;
+    support_aborts("hidden", "checkmark=1", "checkmark: ", "(struct victim, 16 bytes) leads to it");
+}
+
+/* --- libraries that are wrong --- */
+
+static int run_control(const char *name, const char *options, const char *seconds)
+{
+    char path[4096];
+    int status;
+    snprintf(path, sizeof path, "%s/%s", TP_TEST_CONTROL_DIR, name);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        setenv("TIDEPOOL", options, 1);
+        setenv("TP_STRESS_SECONDS", seconds, 1);
+        unsetenv("TP_STRESS_MUTATIONS");
+        execl(path, name, (char *)NULL);
+        _exit(SUPPORT_CANNOT_EXECUTE);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SUPPORT_CANNOT_EXECUTE)
+        skip();
+    return status;
+}
+
+static void is_found(const char *name, const char *options)
+{
+    int status = run_control(name, options, "30");
+    bool clash = WIFEXITED(status) && WEXITSTATUS(status) == CLASH;
+    bool died = WIFSIGNALED(status) && (WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGSEGV);
+    if (!clash && !died)
+        fail_msg("%s with TIDEPOOL=%s found nothing wrong (wait status 0x%x)", name, options,
+                 (unsigned)status);
+}
+
+static void with_nothing_wrong_it_passes(void **state)
+{
+    (void)state;
+    assert_int_equal(run_control("control_gc_none", "scribble=1,gcpercent=10", "1"), 0);
+}
+
+static void a_barrier_that_does_not_shade_is_found(void **state)
+{
+    (void)state;
+    is_found("control_gc_barrier", "scribble=1,gcpercent=10");
+    is_found("control_gc_barrier", "checkmark=1,gcpercent=10");
+}
+
+static void stacks_that_nobody_looks_at_are_found(void **state)
+{
+    (void)state;
+    is_found("control_gc_stack", "scribble=1,gcpercent=10");
+}
+
+static void too_few_rounds_are_found(void **state)
+{
+    (void)state;
+    is_found("control_gc_rounds", "scribble=1,gcpercent=10");
+    is_found("control_gc_rounds", "checkmark=1,gcpercent=10");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct support_scenario scenarios[] = {
+        {"peace", collect_in_peace},
+        {"plain-store", plain_store},
+        {"plain-store-into-root", plain_store_into_root},
+        {"hidden", hidden},
+        {NULL, NULL},
+    };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_stores_are_named),
+        cmocka_unit_test(lost_objects_are_named),
+        cmocka_unit_test(with_nothing_wrong_it_passes),
+        cmocka_unit_test(a_barrier_that_does_not_shade_is_found),
+        cmocka_unit_test(stacks_that_nobody_looks_at_are_found),
+        cmocka_unit_test(too_few_rounds_are_found),
+    };
+    (void)argc;
+    support_start(argv, scenarios);
+    return cmocka_run_group_tests_name("controls of the collector", tests, NULL, NULL);
+}
