@@ -173,7 +173,7 @@ void tpi_chunks_scan(struct tpi_buffer **buffer)
     while (at != last) {
         at = at->next;
         struct tpi_gc_chunk *chunk = tpi_container_of(at, struct tpi_gc_chunk, link);
-        if (tpi_gc_options.wbcheck)
+        if (tpi_unlikely(tpi_gc_options.wbcheck) && !tpi_check_marking)
             tpi_wbcheck_scanned((const void *)chunk->base, chunk->bytes);
         (void)tpi_shade_words(buffer, chunk->base, chunk->base + chunk->bytes);
     }

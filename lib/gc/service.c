@@ -208,7 +208,7 @@ static void look_around(int64_t now, int64_t last_cycle)
         cycles_wanted = tpi_max(cycles_wanted, cycles_begun + 1);
 }
 
-static void *service_main(void *argument)
+static __attribute__((noreturn)) void *service_main(void *argument)
 {
     int64_t last_cycle = tpi_os_now_ns();
     uint64_t seen = 0;

@@ -71,6 +71,10 @@ static bool span_scan(struct tpi_buffer **buffer, struct tpi_span *span,
         if (tpi_likely(cycles == 0))
             continue;
         tpi_shade(buffer, span->base + (uintptr_t)slot * layout->slot_bytes, false);
+        if (tpi_check_marking) { /* it only looks */
+            left = true;
+            continue;
+        }
         left |= !tpi_cas_acq_rel_8(byte, &cycles, (uint8_t)(cycles - 1)) || cycles > 1;
     }
     return left;

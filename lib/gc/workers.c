@@ -36,7 +36,7 @@ static void leave(void)
     (void)tpi_add_acq_rel_32(&inside, UINT32_MAX);
 }
 
-static void *worker_main(void *argument)
+static __attribute__((noreturn)) void *worker_main(void *argument)
 {
     (void)argument;
     for (unsigned turn = 0;;) {

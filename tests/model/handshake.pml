@@ -361,7 +361,7 @@ inline swap(o)
     fi
 }
 
-inline begin()
+inline cycle_begin()
 {
         assert(list == 0 && m[0].buffer == 0 && m[1].buffer == 0);
         swap(1);
@@ -401,7 +401,7 @@ proctype collector()
     byte value;
 
 begin:
-    atomic { begin() } /* and BARRIER or, when broken, BLACK is asked: nothing happens in between */
+    atomic { cycle_begin() } /* and BARRIER or, when broken, BLACK is asked: nothing happens in between */
 #if defined(BROKEN_ONE_HANDSHAKE)
     shake(BLACK, true, true);
 #elif defined(BROKEN_NO_BARRIER_HANDSHAKE)
