@@ -24,7 +24,7 @@ static bool next_record(struct line *line)
     record->more = NULL;
     record->length = 0;
     if (line->last != NULL)
-        line->last->more = record;
+        tp_gc_store(&line->last->more, record);
     else
         line->first = record;
     line->last = record;

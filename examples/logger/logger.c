@@ -7,7 +7,7 @@
 
 static const char *const level_names[] = {"trace", "debug", "info", "warn", "error"};
 static const char *const format_names[] = {"json", "kv", "raw"};
-static const char *const alloc_names[] = {"pool", "heap", "malloc"};
+static const char *const alloc_names[] = {"pool", "heap", "malloc", "gc"};
 
 const char *logger_level_name(enum logger_level level)
 {
@@ -139,15 +139,22 @@ static void publish_all(struct logger *log)
 
 bool logger_flush(struct logger *log)
 {
+    bool visitor = pthread_getspecific(log->key) == NULL; /* has not logged, may never do */
     uint64_t ticket;
     int error;
+    if (visitor && !records_enter(&log->records))
+        return false;
     publish_all(log);
+    if (visitor)
+        records_leave(&log->records);
     ticket = atomic_fetch_add_explicit(&log->flush_asked, 1, memory_order_acq_rel) + 1;
     writer_knock(log);
+    tp_gc_blocking_begin();
     pthread_mutex_lock(&log->door);
     while (log->flush_done < ticket)
         pthread_cond_wait(&log->answer, &log->door);
     pthread_mutex_unlock(&log->door);
+    tp_gc_blocking_end();
     error = atomic_load_explicit(&log->error, memory_order_acquire);
     if (error != 0)
         errno = error;
@@ -180,15 +187,20 @@ bool logger_close(struct logger *log, struct logger_stats *stats)
     struct logger_stats unasked;
     if (stats == NULL)
         stats = &unasked;
+    for (unsigned turn = 0; !records_enter(&log->records);)
+        back_off(&turn); /* out of memory for a moment: lines are waiting to be written */
     publish_all(log);
     atomic_store_explicit(&log->closing, true, memory_order_release);
     writer_knock(log);
+    tp_gc_blocking_begin();
     pthread_join(log->writer, NULL);
+    tp_gc_blocking_end();
     sink_close(&log->sink);
     read_stats(log, stats);
     pthread_key_delete(log->key);
     for (struct producer *p = atomic_load(&log->producers), *next; p != NULL; p = next) {
         next = p->next;
+        records_forget(&log->records, p);
         free(p);
     }
     records_close(&log->records);

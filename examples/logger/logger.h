@@ -43,6 +43,7 @@ enum logger_alloc {
     LOGGER_POOL,   /* pool_get, pool_put */
     LOGGER_HEAP,   /* tp_heap_alloc, tp_heap_free */
     LOGGER_MALLOC, /* malloc, free */
+    LOGGER_GC      /* tp_gc_alloc, and nothing */
 };
 
 /* All zeroes are the defaults, but for path and level. */

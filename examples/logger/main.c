@@ -71,11 +71,21 @@ static uint64_t replay_chunk(struct replay *replay, const struct chunk *chunk)
     return lines;
 }
 
+/* Waits for input, or for another thread that does: the collector need not. */
+static bool next_chunk(struct input *input, struct chunk *chunk)
+{
+    bool more;
+    tp_gc_blocking_begin();
+    more = input_chunk(input, chunk);
+    tp_gc_blocking_end();
+    return more;
+}
+
 static void *replay_thread(void *argument)
 {
     struct replay *replay = argument;
     struct chunk chunk = {0};
-    while (input_chunk(&replay->input, &chunk))
+    while (next_chunk(&replay->input, &chunk))
         atomic_fetch_add(&replay->lines, replay_chunk(replay, &chunk));
     free(chunk.data);
     return NULL;

@@ -44,7 +44,7 @@ static const struct option long_options[] = {
 };
 
 static const char usage[] =
-    "usage: tp-logger [--alloc=pool|heap|malloc] [--threads=N] [--format=json|kv|raw]\n"
+    "usage: tp-logger [--alloc=pool|heap|malloc|gc] [--threads=N] [--format=json|kv|raw]\n"
     "                 [--level=trace|debug|info|warn|error] [--no-time] [--drop]\n"
     "                 [--output=FILE|-] [--rotate-bytes=N[K|M|G]] [--rotate-keep=N]\n"
     "                 [--repeat=N] [--stats] [FILE...]\n";
@@ -136,7 +136,7 @@ static bool parse_choice(struct command *command, int option, const char *text)
     bool known;
     switch (option) {
     case ALLOC:
-        known = parse_name("alloc", text, alloc_name, LOGGER_MALLOC + 1, &value);
+        known = parse_name("alloc", text, alloc_name, LOGGER_GC + 1, &value);
         command->logger.alloc = (enum logger_alloc)value;
         return known;
     case FORMAT:

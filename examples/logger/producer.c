@@ -32,6 +32,7 @@ void back_off(unsigned *turn)
     unsigned n = (*turn)++;
     struct timespec nap = {.tv_nsec = 1000000};
     if (n < 16) {
+        tp_gc_safepoint();
         for (unsigned i = 0; i < 32; i++)
             ck_pr_stall();
     } else if (n < 32) {
@@ -39,7 +40,9 @@ void back_off(unsigned *turn)
     } else {
         if (n < 38)
             nap.tv_nsec = 16000L << (n - 32);
+        tp_gc_blocking_begin();
         nanosleep(&nap, NULL);
+        tp_gc_blocking_end();
     }
 }
 
@@ -58,6 +61,10 @@ static struct producer *make(struct logger *log)
         return NULL;
     memset(producer, 0, sizeof(*producer));
     ring_init(&producer->ring);
+    if (!records_remember(&log->records, producer, sizeof(*producer))) {
+        free(producer);
+        return NULL;
+    }
     producer->log = log;
     producer->next = atomic_load_explicit(&log->producers, memory_order_relaxed);
     /* pairs with the acquire in writer.c and in logger_flush */
@@ -100,6 +107,7 @@ static bool publish(struct producer *producer)
 {
     if (producer->first == NULL)
         return true;
+    tp_gc_shade(producer->first); /* ck stores it where the collector is not told */
     if (!ring_enqueue(&producer->ring, producer->first))
         return false;
     producer->first = NULL;
@@ -166,10 +174,10 @@ bool producer_append(struct producer *producer, struct record *line)
     }
     line->next = NULL;
     if (producer->first != NULL)
-        producer->last->next = line;
+        tp_gc_store(&producer->last->next, line);
     else
-        producer->first = line;
-    producer->last = line;
+        tp_gc_store(&producer->first, line);
+    tp_gc_store(&producer->last, line);
     pending = atomic_load_explicit(&producer->pending, memory_order_relaxed) + 1;
     atomic_store_explicit(&producer->pending, pending, memory_order_relaxed);
     if (pending == BATCH_LINES && publish(producer))

@@ -1,8 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Opening, closing and counting for record.h. What is counted as an allocation: in malloc mode each
-   malloc, in heap mode what the heap says it handed out, in pool mode the objects that the pool had
-   to make. */
+   malloc, with gc each tp_gc_alloc, in heap mode what the heap says it handed out, in pool mode the
+   objects that the pool had to make. */
 #include "record.h"
+
+TP_GC_TYPE(record_type, struct record, next, more);
+
+struct record *record_collected(void)
+{
+    return tp_gc_alloc(&record_type);
+}
+
+bool records_remember(struct records *records, void *memory, size_t bytes)
+{
+    return records->alloc != LOGGER_GC || tp_gc_root_add(memory, bytes) == 0;
+}
+
+void records_forget(struct records *records, void *memory)
+{
+    if (records->alloc == LOGGER_GC)
+        tp_gc_root_remove(memory);
+}
+
+bool records_enter(struct records *records)
+{
+    return records->alloc != LOGGER_GC || tp_gc_thread_attach() == 0;
+}
+
+void records_leave(struct records *records)
+{
+    if (records->alloc == LOGGER_GC)
+        tp_gc_thread_detach();
+}
 
 static uint64_t heap_allocations(void)
 {
@@ -43,7 +72,7 @@ void records_stats_read(struct records *records, uint64_t gets, struct logger_st
         stats->allocations = heap_allocations() - records->heap_at_start;
         stats->allocated_bytes = stats->allocations * tp_heap_good_size(sizeof(struct record));
         break;
-    default:
+    default: /* malloc, gc */
         stats->allocations = gets;
         stats->allocated_bytes = gets * sizeof(struct record);
         break;

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Records: one log line each, in one allocation of RECORD_BYTES. A longer line is a chain of them.
 
-   This file is all that differs between --alloc=malloc, heap and pool. A record comes as it was
+   This file is all that differs between --alloc=malloc, heap, pool and gc. A record comes as it was
    given back, so whoever gets one sets its header; the text behind `length` is nobody's.
-   record_get is called by threads that log, record_put by the writer. */
+   record_get is called by threads that log, record_put by the writer.
+
+   With gc nobody gives a record back: the collector finds out when no thread, no batch and no ring
+   leads to it any more. For that, pointers to records are stored with tp_gc_store (which is a plain
+   store where nothing is collected), what is in a ring was shaded before, producers are roots, and
+   threads say when they block. The other modes pay for that with a test of a thread-local flag. */
 #ifndef EXAMPLES_LOGGER_RECORD_H
 #define EXAMPLES_LOGGER_RECORD_H
 
@@ -32,6 +37,19 @@ struct records {
 /* False and errno, as tp_pool_create. */
 bool records_open(struct records *records, enum logger_alloc alloc);
 
+/* With gc: each word of the memory may be a record's address, until records_forget. False and errno
+   ENOMEM. */
+bool records_remember(struct records *records, void *memory, size_t bytes);
+void records_forget(struct records *records, void *memory);
+
+/* With gc: the calling thread is going to have records in its hands, and did not get them from
+   record_get; and it has none any more. False and errno ENOMEM. */
+bool records_enter(struct records *records);
+void records_leave(struct records *records);
+
+/* One from the collector. NULL and errno ENOMEM. */
+struct record *record_collected(void);
+
 /* Every record was put before. */
 void records_close(struct records *records);
 
@@ -46,6 +64,8 @@ static inline struct record *record_get(struct records *records)
         return pool_get(records->pool);
     case LOGGER_HEAP:
         return tp_heap_alloc(sizeof(struct record));
+    case LOGGER_GC:
+        return record_collected();
     default:
         return malloc(sizeof(struct record));
     }
@@ -59,6 +79,8 @@ static inline void record_put(struct records *records, struct record *record)
         break;
     case LOGGER_HEAP:
         tp_heap_free(record);
+        break;
+    case LOGGER_GC:
         break;
     default:
         free(record);

@@ -159,6 +159,7 @@ void sink_write(struct sink *sink)
 {
     size_t done = 0;
     int error = 0;
+    tp_gc_blocking_begin();
     while (done < sink->used && error == 0) {
         ssize_t taken = write(sink->fd, sink->buffer + done, sink->used - done);
         sink->writes++;
@@ -172,6 +173,7 @@ void sink_write(struct sink *sink)
             error = errno;
         }
     }
+    tp_gc_blocking_end();
     note_whole_lines(sink, done);
     if (error != 0)
         write_failed(sink, done, error);

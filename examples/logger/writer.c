@@ -113,6 +113,7 @@ static void wait_for_knock(struct logger *log, int64_t end_ns)
     struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000),
                            .tv_nsec = (long)(end_ns % 1000000000)};
     int over = 0;
+    tp_gc_blocking_begin();
     pthread_mutex_lock(&log->door);
     while (!log->knocked && over == 0) {
         if (end_ns == 0)
@@ -122,6 +123,7 @@ static void wait_for_knock(struct logger *log, int64_t end_ns)
     }
     log->knocked = false;
     pthread_mutex_unlock(&log->door);
+    tp_gc_blocking_end();
 }
 
 static void rest(struct logger *log, enum sleep depth, int64_t end_ns)
@@ -160,6 +162,8 @@ void *writer_run(void *argument)
     struct logger *log = argument;
     uint64_t done = 0;
     int64_t due_ns = 0;
+    for (unsigned turn = 0; !records_enter(&log->records);)
+        back_off(&turn);
     for (;;) {
         /* both pair with the stores in logger.c: what was sent off before them is seen below */
         bool closing = atomic_load_explicit(&log->closing, memory_order_acquire);
@@ -171,6 +175,7 @@ void *writer_run(void *argument)
             answer_flushes(log, asked);
             done = asked;
         }
+        tp_gc_safepoint(); /* a pass that fills no buffer does not block */
         if (taken != 0)
             continue;
         if (closing)

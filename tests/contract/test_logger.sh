@@ -71,7 +71,7 @@ same "another seed" differs \
 in_sum=$(sum "$work/in")
 json_sum=
 kv_sum=
-for alloc in malloc heap pool; do
+for alloc in malloc heap pool gc; do
     for threads in 1 5; do
         name="$alloc, $threads threads"
         run 0 --alloc=$alloc --threads=$threads --format=raw --output="$work/out" "$work/in"
@@ -89,7 +89,7 @@ done
 same "three formats" 3 "$(printf '%s\n' "$in_sum" "$json_sum" "$kv_sum" | sort -u | wc -l)"
 
 if [ -r "$real" ]; then
-    for alloc in malloc heap pool; do
+    for alloc in malloc heap pool gc; do
         run 0 --alloc=$alloc --format=raw --repeat=2 --output="$work/out" "$real"
         same "a real log, $alloc" "$(sum "$real" "$real")" "$(sum "$work/out")"
         rm -f "$work/out"
@@ -117,7 +117,7 @@ same "a line of 3 MB" 3000001 \
 
 # --- statistics: mode allocations bytes cycles peak_rss_kib ns_per_line pool_hits ---
 
-for alloc in malloc heap pool; do
+for alloc in malloc heap pool gc; do
     run 0 --alloc=$alloc --stats --repeat=3 --format=raw --output=/dev/null "$work/in"
     same "columns, $alloc" 7 "$(awk '{ print NF }' "$work/err")"
     told "^$alloc( [0-9]+){6}\$"
