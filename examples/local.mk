@@ -45,6 +45,7 @@ examples_logger_tp_logger_SOURCES = \
 noinst_LTLIBRARIES += examples/json/libjson.la
 examples_json_libjson_la_LIBADD = lib/libtidepool.la
 examples_json_libjson_la_SOURCES = \
+	examples/json/collected.c \
 	examples/json/internal.h \
 	examples/json/json.h \
 	examples/json/number.c \

@@ -39,7 +39,6 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/cleanups.c \
 	lib/gc/collector.h \
 	lib/gc/cycle.c \
-	lib/gc/fields.h \
 	lib/gc/fork.c \
 	lib/gc/gc.h \
 	lib/gc/handshake.c \
@@ -47,6 +46,7 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/links.h \
 	lib/gc/mark.c \
 	lib/gc/mutator.c \
+	lib/gc/object.h \
 	lib/gc/pacer.c \
 	lib/gc/pins.c \
 	lib/gc/pooled.c \
@@ -54,6 +54,7 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/roots.c \
 	lib/gc/roots.h \
 	lib/gc/service.c \
+	lib/gc/shade.c \
 	lib/gc/signal.c \
 	lib/gc/stack.c \
 	lib/gc/stats.c \

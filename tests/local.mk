@@ -21,6 +21,8 @@ unit_tests = \
 	tests/unit/test_gc_alloc \
 	tests/unit/test_gc_failures \
 	tests/unit/test_gc_layout \
+	tests/unit/test_gc_rooted \
+	tests/unit/test_gc_sweep \
 	tests/unit/test_heap_central \
 	tests/unit/test_heap_classes \
 	tests/unit/test_heap_failures \
@@ -54,7 +56,13 @@ contract_tests = \
 	tests/contract/test_fork \
 	tests/contract/test_fork_drops \
 	tests/contract/test_gc \
+	tests/contract/test_gc_arena \
+	tests/contract/test_gc_cleanups \
 	tests/contract/test_gc_limits \
+	tests/contract/test_gc_pools \
+	tests/contract/test_gc_stragglers \
+	tests/contract/test_gc_threads \
+	tests/contract/test_gc_weak \
 	tests/contract/test_header \
 	tests/contract/test_heap \
 	tests/contract/test_heap_abuse \
@@ -222,6 +230,10 @@ tests_unit_test_gc_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_layout_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_layout_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_rooted_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_rooted_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_sweep_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_sweep_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_central_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_heap_central_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_classes_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -433,6 +445,7 @@ EXTRA_DIST += \
 	tests/stress/sequence.h \
 	tests/stress/stress.h \
 	tests/unit/cache_help.h \
+	tests/unit/gc_help.h \
 	tests/unit/heap_help.h \
 	tools/check-from-go \
 	tools/check-headers \

@@ -54,10 +54,10 @@ void graph_mutate(struct graph *graph, uint64_t steps, uint64_t seed, struct gra
 {
     for (uint64_t i = 0; i < steps && !done->failed; i++) {
         uint64_t choice = graph_random(&seed) % 16;
-        if (choice < 6) {
+        if (choice < 7) {
             done->failed = !add_tweet(graph, &seed);
             done->added++;
-        } else if (choice < 11) {
+        } else if (choice < 12) {
             done->failed = !relink(graph, &seed);
             done->relinked++;
         } else if (choice < 13) {

@@ -5,12 +5,14 @@
 #ifndef EXAMPLES_JSON_INTERNAL_H
 #define EXAMPLES_JSON_INTERNAL_H
 
+#include <tidepool/gc.h>
+
 #include "json.h"
 
 /* One text that is being parsed. */
 struct json_reader {
     struct json_parser *parser;
-    tp_arena *arena;
+    tp_arena *arena;                 /* NULL: the tree is left to the collector */
     const unsigned char *text, *end; /* *end is 0 */
 };
 
@@ -30,6 +32,27 @@ const unsigned char *json_read_number(struct json_reader *in, const unsigned cha
 /* The double nearest to digits * 10^exponent, ties to even, for exponents of this size. */
 #define JSON_EXACT_EXPONENT 27
 double json_scale(uint64_t digits, int exponent);
+
+/* --- collected.c: where there is no arena. False, NULL: out of memory --- */
+
+/* The parser's stack is a root from the one to the other. */
+bool json_collected_begin(struct json_parser *parser);
+void json_collected_end(struct json_parser *parser);
+
+/* Room on the stack for twice as many values as are used. */
+bool json_collected_grow(struct json_parser *parser, size_t used);
+
+/* Copies of n values, 1 or more. */
+struct json_value *json_collected_values(const struct json_value *values, size_t n);
+
+/* The n values on the stack above a container become its contents. */
+bool json_collected_close(struct json_value *open, size_t n);
+
+/* Memory for a text: the arena's, or the collector's. */
+static inline unsigned char *json_text_memory(struct json_reader *in, size_t bytes)
+{
+    return in->arena != NULL ? tp_arena_alloc(in->arena, bytes) : tp_gc_alloc_leaf(bytes);
+}
 
 static inline uint64_t json_head(enum json_type type, size_t length)
 {

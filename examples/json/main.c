@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <tidepool/gc.h>
+
 #include "tool.h"
 
 static double now_s(void)
@@ -71,15 +73,16 @@ static void take_file(struct tool *tool, const char *name)
 /* Counted from what the heap had given at `allocations`. */
 static void print_stats(struct tool *tool, uint64_t allocations, double seconds)
 {
-    tp_arena_stats arena;
+    tp_arena_stats arena = {0};
     tool_count(tool);
-    tp_arena_stats_read(tool->arena, &arena);
+    if (tool->arena != NULL)
+        tp_arena_stats_read(tool->arena, &arena);
     fprintf(stderr,
             "tp-json: %" PRIu64 " texts, %" PRIu64 " rejected, %" PRIu64
             " bytes, %.1f MB/s, arena peak %" PRIu64 " bytes, %" PRIu64
-            " allocations (all by text %" PRIu64 ")\n",
+            " allocations (all by text %" PRIu64 "), %" PRIu64 " cycles\n",
             tool->texts, tool->rejected, tool->bytes, (double)tool->bytes / seconds / 1e6,
-            arena.peak, tool->allocations - allocations, tool->settled);
+            arena.peak, tool->allocations - allocations, tool->settled, tp_gc_cycle());
 }
 
 int main(int argc, char **argv)
@@ -99,8 +102,10 @@ int main(int argc, char **argv)
     tool_count(&tool);
     allocations = tool.allocations;
     tool.parser.depth_max = tool.command.depth;
-    tool.arena = tp_arena_create(&keep_all);
-    if (tool.arena == NULL || !tp_bytes_reserve(&tool.out, 2 * TOOL_OUT_BYTES)) {
+    if (!tool.command.collect)
+        tool.arena = tp_arena_create(&keep_all);
+    if ((tool.arena == NULL && !tool.command.collect) ||
+        !tp_bytes_reserve(&tool.out, 2 * TOOL_OUT_BYTES)) {
         tool_failed(&tool, "cannot start");
         return 2;
     }
@@ -112,7 +117,8 @@ int main(int argc, char **argv)
     tp_bytes_free(&tool.in);
     tp_bytes_free(&tool.out);
     json_parser_free(&tool.parser);
-    tp_arena_destroy(tool.arena);
+    if (tool.arena != NULL)
+        tp_arena_destroy(tool.arena);
     if (tool.failed)
         return 2;
     return tool.rejected != 0 ? 1 : 0;

@@ -6,29 +6,26 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <tidepool.h>
 
 #include "json.h"
 
 #define DEPTH_MAX 100000000
 
-enum choice { PRINT = 256, COMPACT, GET, LINES, STATS, DEPTH, HELP, VERSION };
+enum choice { PRINT = 256, COMPACT, GET, LINES, STATS, DEPTH, ALLOC, HELP, VERSION };
 
 static const struct option long_options[] = {
-    {"print", no_argument, NULL, PRINT},
-    {"compact", no_argument, NULL, COMPACT},
-    {"get", required_argument, NULL, GET},
-    {"lines", no_argument, NULL, LINES},
-    {"stats", no_argument, NULL, STATS},
-    {"depth", required_argument, NULL, DEPTH},
-    {"help", no_argument, NULL, HELP},
-    {"version", no_argument, NULL, VERSION},
-    {NULL, 0, NULL, 0},
+    {"print", no_argument, NULL, PRINT},       {"compact", no_argument, NULL, COMPACT},
+    {"get", required_argument, NULL, GET},     {"lines", no_argument, NULL, LINES},
+    {"stats", no_argument, NULL, STATS},       {"depth", required_argument, NULL, DEPTH},
+    {"alloc", required_argument, NULL, ALLOC}, {"help", no_argument, NULL, HELP},
+    {"version", no_argument, NULL, VERSION},   {NULL, 0, NULL, 0},
 };
 
 static const char usage[] =
     "usage: tp-json [--print | --compact] [--get POINTER] [--lines] [--stats] [--depth N]\n"
-    "               [FILE...]\n";
+    "               [--alloc=arena|gc] [FILE...]\n";
 
 static bool parse_depth(const char *text, size_t *depth)
 {
@@ -42,6 +39,15 @@ static bool parse_depth(const char *text, size_t *depth)
         return true;
     }
     fprintf(stderr, "tp-json: --depth=%s: must be a number from 1 to %d\n", text, DEPTH_MAX);
+    return false;
+}
+
+static bool parse_alloc(const char *text, bool *collect)
+{
+    *collect = strcmp(text, "gc") == 0;
+    if (*collect || strcmp(text, "arena") == 0)
+        return true;
+    fprintf(stderr, "tp-json: --alloc=%s: must be one of arena gc\n", text);
     return false;
 }
 
@@ -80,6 +86,8 @@ static bool parse_option(struct command *command, int option, const char *text)
         return true;
     case DEPTH:
         return parse_depth(text, &command->depth);
+    case ALLOC:
+        return parse_alloc(text, &command->collect);
     default:
         return false; /* getopt_long has told */
     }

@@ -17,6 +17,7 @@ struct command {
     const char *pointer; /* a JSON pointer: print what it leads to; NULL: the whole */
     bool lines;          /* a value a line */
     bool stats;
+    bool collect; /* trees are left to the collector */
     size_t depth;
     char *const *names; /* of the input; "-": standard input */
     size_t names_n;

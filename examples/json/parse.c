@@ -83,14 +83,16 @@ static inline bool close_container(struct json_reader *in, struct json_value *op
 {
     size_t n = (size_t)(top - open - 1);
     struct json_value *items = NULL;
+    open->head =
+        json_type(open) == JSON_ARRAY ? json_head(JSON_ARRAY, n) : json_head(JSON_OBJECT, n / 2);
+    if (TP_UNLIKELY(in->arena == NULL))
+        return json_collected_close(open, n);
     if (n != 0) {
         items = tp_arena_alloc(in->arena, n * sizeof(*items));
         if (items == NULL)
             return false;
         memcpy(items, open + 1, n * sizeof(*items));
     }
-    open->head =
-        json_type(open) == JSON_ARRAY ? json_head(JSON_ARRAY, n) : json_head(JSON_OBJECT, n / 2);
     open->items = items;
     return true;
 }
@@ -106,10 +108,11 @@ struct stack {
 };
 
 /* Room for `used` values and two more. */
-__attribute__((noinline, cold)) static bool grow(struct json_parser *parser, size_t used)
+__attribute__((noinline, cold)) static bool grow(struct json_reader *in, size_t used)
 {
-    parser->stack.len = used;
-    return tp_vec_reserve(&parser->stack, used * 2);
+    in->parser->stack.len = used;
+    return in->arena != NULL ? tp_vec_reserve(&in->parser->stack, used * 2)
+                             : json_collected_grow(in->parser, used);
 }
 
 TP_ALWAYS_INLINE bool has_room(struct json_reader *in, struct stack *stack)
@@ -117,7 +120,7 @@ TP_ALWAYS_INLINE bool has_room(struct json_reader *in, struct stack *stack)
     size_t used = (size_t)(stack->top - stack->base), open = (size_t)(stack->open - stack->base);
     if (TP_LIKELY(stack->limit - stack->top >= 2))
         return true;
-    if (!grow(in->parser, used))
+    if (!grow(in, used))
         return false;
     stack->base = in->parser->stack.data;
     stack->top = stack->base + used;
@@ -235,8 +238,6 @@ static const struct json_value *read_text(struct json_reader *in)
         at = json_fail(in, at, JSON_FAULT_EMPTY);
     else if (memcmp(in->text, "\xef\xbb\xbf", 3) == 0)
         at = json_fail(in, at, JSON_FAULT_BOM);
-    else if (!tp_vec_reserve(&parser->stack, STACK_FIRST))
-        at = json_fail(in, at, JSON_FAULT_MEMORY);
     else
         at = read_value(in, at);
     if (at == NULL)
@@ -246,7 +247,8 @@ static const struct json_value *read_text(struct json_reader *in)
         json_fail(in, at, JSON_FAULT_TRAILING);
         return NULL;
     }
-    root = tp_arena_memdup(in->arena, parser->stack.data, sizeof(*root));
+    root = in->arena != NULL ? tp_arena_memdup(in->arena, parser->stack.data, sizeof(*root))
+                             : json_collected_values(parser->stack.data, 1);
     if (root == NULL)
         json_fail(in, at, JSON_FAULT_MEMORY);
     return root;
@@ -265,9 +267,9 @@ static void find_line(const unsigned char *text, struct json_error *error)
 }
 
 /* A copy of the text that can be read as a reader does. */
-static const unsigned char *copy_text(tp_arena *arena, tp_view text)
+static const unsigned char *copy_text(struct json_reader *in, tp_view text)
 {
-    unsigned char *copy = tp_arena_alloc(arena, text.len + TP_BYTES_PADDING);
+    unsigned char *copy = json_text_memory(in, text.len + TP_BYTES_PADDING);
     if (copy == NULL)
         return NULL;
     if (text.len != 0)
@@ -283,8 +285,9 @@ const struct json_value *json_parse(struct json_parser *parser, tp_arena *arena,
     const struct json_value *root = NULL;
     parser->error = (struct json_error){.fault = JSON_OK};
     if ((flags & JSON_BORROW) == 0 || text.data == NULL)
-        in.text = copy_text(arena, text);
-    if (in.text == NULL) {
+        in.text = copy_text(&in, text);
+    if (in.text == NULL || !tp_vec_reserve(&parser->stack, STACK_FIRST) ||
+        (arena == NULL && !json_collected_begin(parser))) {
         parser->error.fault = JSON_FAULT_MEMORY;
         return NULL;
     }
@@ -293,6 +296,8 @@ const struct json_value *json_parse(struct json_parser *parser, tp_arena *arena,
         json_fail(&in, in.end, JSON_FAULT_NO_ZERO);
     else
         root = read_text(&in);
+    if (arena == NULL)
+        json_collected_end(parser);
     if (root == NULL)
         find_line(in.text, &parser->error);
     return root;

@@ -168,7 +168,7 @@ static const unsigned char *decode(struct json_reader *in, const unsigned char *
                                    const unsigned char *at, struct json_value *value)
 {
     size_t room = (size_t)(closing_quote(in, at) - begin);
-    unsigned char *text = tp_arena_alloc(in->arena, room), *to = text;
+    unsigned char *text = json_text_memory(in, room), *to = text;
     const unsigned char *run = begin;
     if (text == NULL)
         return json_fail(in, begin - 1, JSON_FAULT_MEMORY);
@@ -182,7 +182,10 @@ static const unsigned char *decode(struct json_reader *in, const unsigned char *
             return NULL;
     }
     value->head = json_head(JSON_STRING, (size_t)(to - text));
-    value->text = tp_arena_resize(in->arena, text, room, (size_t)(to - text));
+    if (in->arena != NULL)
+        value->text = tp_arena_resize(in->arena, text, room, (size_t)(to - text));
+    else
+        tp_gc_store(&value->text, text);
     return at + 1;
 }
 

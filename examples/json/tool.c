@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <tidepool/gc.h>
 #include <tidepool/heap.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ void tool_failed(struct tool *tool, const char *name)
 bool tool_flush(struct tool *tool)
 {
     const unsigned char *at = tool->out.data, *end = at + tool->out.len;
+    tp_gc_blocking_begin();
     while (at < end && !tool->stuck) {
         ssize_t n = write(STDOUT_FILENO, at, (size_t)(end - at));
         if (n >= 0) {
@@ -28,6 +30,7 @@ bool tool_flush(struct tool *tool)
             tool->stuck = true;
         }
     }
+    tp_gc_blocking_end();
     tp_bytes_reset(&tool->out);
     return !tool->stuck;
 }
@@ -43,9 +46,11 @@ int tool_read(struct tool *tool, const char *name, int fd)
         tool_failed(tool, name);
         return -1;
     }
+    tp_gc_blocking_begin(); /* whoever waits for input holds no cycle up */
     do
         n = read(fd, in->data + in->len, in->cap - in->len);
     while (n < 0 && errno == EINTR);
+    tp_gc_blocking_end();
     if (n < 0) {
         tool_failed(tool, name);
         return -1;
@@ -106,15 +111,19 @@ static void print(struct tool *tool, const char *name, uint64_t line,
 
 void tool_text(struct tool *tool, const char *name, uint64_t line, tp_view text)
 {
-    tp_arena_mark mark = tp_arena_save(tool->arena);
-    const struct json_value *value = json_parse(&tool->parser, tool->arena, text, JSON_BORROW);
+    tp_arena_mark mark = {0};
+    const struct json_value *value;
+    if (tool->arena != NULL)
+        mark = tp_arena_save(tool->arena);
+    value = json_parse(&tool->parser, tool->arena, text, JSON_BORROW);
     tool->texts++;
     tool->bytes += text.len;
     if (value == NULL)
         reject(tool, name, line);
     else if (tool->command.style != STYLE_NONE)
         print(tool, name, line, value);
-    tp_arena_rewind(tool->arena, mark);
+    if (tool->arena != NULL)
+        tp_arena_rewind(tool->arena, mark);
     if (tool->command.stats && tool->texts % COUNT_EVERY == 0)
         tool_count(tool);
 }

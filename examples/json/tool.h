@@ -15,7 +15,7 @@
 struct tool {
     struct command command;
     struct json_parser parser;
-    tp_arena *arena; /* a tree, from one rewind to the next */
+    tp_arena *arena; /* a tree, from one rewind to the next; NULL: the collector's */
     tp_bytes in, out;
     uint64_t texts, bytes; /* looked at */
     uint64_t rejected;     /* texts: told; also those where a pointer led nowhere */

@@ -139,14 +139,11 @@ static void publish_all(struct logger *log)
 
 bool logger_flush(struct logger *log)
 {
-    bool visitor = pthread_getspecific(log->key) == NULL; /* has not logged, may never do */
     uint64_t ticket;
     int error;
-    if (visitor && !records_enter(&log->records))
+    if (!records_enter(&log->records))
         return false;
     publish_all(log);
-    if (visitor)
-        records_leave(&log->records);
     ticket = atomic_fetch_add_explicit(&log->flush_asked, 1, memory_order_acq_rel) + 1;
     writer_knock(log);
     tp_gc_blocking_begin();

@@ -105,11 +105,20 @@ static void stop(struct replay *replay, int signal)
     }
 }
 
+static bool next_signal(struct replay *replay, int *signal)
+{
+    int error;
+    tp_gc_blocking_begin(); /* a flush may have made us known to the collector */
+    error = sigwait(&replay->signals, signal);
+    tp_gc_blocking_end();
+    return error == 0;
+}
+
 static void *signal_thread(void *argument)
 {
     struct replay *replay = argument;
     int signal;
-    while (sigwait(&replay->signals, &signal) == 0) {
+    while (next_signal(replay, &signal)) {
         if (signal == SIGUSR2 && atomic_load(&replay->finished))
             return NULL;
         if (signal == SIGUSR1)

@@ -27,12 +27,6 @@ bool records_enter(struct records *records)
     return records->alloc != LOGGER_GC || tp_gc_thread_attach() == 0;
 }
 
-void records_leave(struct records *records)
-{
-    if (records->alloc == LOGGER_GC)
-        tp_gc_thread_detach();
-}
-
 static uint64_t heap_allocations(void)
 {
     tp_heap_stats stats;

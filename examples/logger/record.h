@@ -43,9 +43,8 @@ bool records_remember(struct records *records, void *memory, size_t bytes);
 void records_forget(struct records *records, void *memory);
 
 /* With gc: the calling thread is going to have records in its hands, and did not get them from
-   record_get; and it has none any more. False and errno ENOMEM. */
+   record_get. False and errno ENOMEM. */
 bool records_enter(struct records *records);
-void records_leave(struct records *records);
 
 /* One from the collector. NULL and errno ENOMEM. */
 struct record *record_collected(void);

@@ -112,6 +112,27 @@ TPI_ATOMIC_DEFINE(64, uint64_t)
 TPI_ATOMIC_ADD_DEFINE(32, uint32_t)
 TPI_ATOMIC_ADD_DEFINE(64, uint64_t)
 
+/* Loads (and a store) for inner loops, by the compiler: ck's are assembly that may change all
+   memory, so that everything is read anew behind them. */
+#define TPI_PEEK_DEFINE(SUFFIX, TYPE)                                                              \
+    static inline TYPE tpi_peek_##SUFFIX(const TYPE *from)                                         \
+    {                                                                                              \
+        return __atomic_load_n(from, __ATOMIC_RELAXED);                                            \
+    }                                                                                              \
+    static inline TYPE tpi_peek_acquire_##SUFFIX(const TYPE *from)                                 \
+    {                                                                                              \
+        return __atomic_load_n(from, __ATOMIC_ACQUIRE);                                            \
+    }
+
+TPI_PEEK_DEFINE(8, uint8_t)
+TPI_PEEK_DEFINE(32, uint32_t)
+TPI_PEEK_DEFINE(64, uint64_t)
+
+static inline void tpi_poke_8(uint8_t *to, uint8_t value)
+{
+    __atomic_store_n(to, value, __ATOMIC_RELAXED);
+}
+
 /* Pointers. A macro for the type alone: each argument is evaluated once. */
 static inline void *tpi_load_acquire_any(void *const *from)
 {

@@ -164,6 +164,8 @@ void tpi_sizes_open(void);
 extern void (*tpi_sizes_poll)(void);
 /* Gives n objects of this heap back, past the caches: for what a cycle drops. */
 void tpi_sizes_free_now(void **objects, size_t n);
+/* Of what was freed since the process began: of slots and pages, as tp_heap_stats counts allocated. */
+uint64_t tpi_sizes_freed_bytes(void);
 
 /* --- bounds, modes and memory: registry.c, magazine.c, thread.c --- */
 

@@ -17,6 +17,7 @@ static uint64_t large_bytes;       /* atomic; handed out in large objects, growt
 static uint64_t class_misses;      /* atomic; objects that left spans, past the caches */
 static uint64_t class_miss_bytes;  /* atomic; the same in bytes */
 static uint64_t class_drops;       /* atomic; frees that no cache kept */
+static uint64_t freed_bytes;       /* atomic; by those, and of large objects, shrinking included */
 
 void (*tpi_sizes_poll)(void);
 
@@ -130,6 +131,7 @@ static void class_free(unsigned size_class, void *memory)
     if (tpi_cache_put(cache, memory))
         return;
     tpi_count(&class_drops, 1);
+    tpi_count(&freed_bytes, cache->bytes);
     tpi_central_free(&memory, 1);
 }
 
@@ -142,8 +144,10 @@ void tp_detail_heap_free(void *memory)
     if (size_class != 0) {
         class_free(size_class, memory);
     } else {
+        size_t bytes = tpi_heap_where(memory).bytes;
         tpi_large_free(memory); /* aborts where it is not one */
         tpi_count(&large_frees, 1);
+        tpi_count(&freed_bytes, bytes);
     }
     errno = saved;
 }
@@ -157,10 +161,12 @@ void tpi_sizes_free_now(void **objects, size_t n)
             tpi_guard_check(objects[i], where.bytes);
             tpi_guard_set(objects[i], where.bytes, TPI_GUARD_IDLE);
             tpi_track_hide(objects[i], where.bytes);
+            tpi_count(&freed_bytes, where.bytes);
             objects[small++] = objects[i];
         } else {
             tpi_large_free(objects[i]);
             tpi_count(&large_frees, 1);
+            tpi_count(&freed_bytes, where.bytes);
         }
     }
     tpi_count(&class_drops, small);
@@ -237,6 +243,8 @@ void *tp_heap_realloc(void *memory, size_t size)
             errno = ENOMEM;
         else if (size > usable)
             tpi_count(&large_bytes, tp_heap_good_size(size) - usable);
+        else
+            tpi_count(&freed_bytes, usable - tp_heap_good_size(size));
         return to;
     }
     /* In place while the slot holds it and is not more than twice too large. */
@@ -263,6 +271,17 @@ size_t tp_heap_good_size(size_t size)
     if (!is_small(size))
         return tpi_align_up(tpi_max(size, TP_HEAP_SMALL_MAX + 1), TPI_PAGE_BYTES);
     return tp_detail_class_bytes(class_for(size)) - TPI_GUARD_BYTES;
+}
+
+uint64_t tpi_sizes_freed_bytes(void)
+{
+    struct tpi_cache_counts counts;
+    uint64_t bytes = tpi_load_relaxed_64(&freed_bytes);
+    for (unsigned i = 1; i < TP_DETAIL_CLASSES; i++) {
+        tpi_cache_counts(&classes[i], &counts);
+        bytes += counts.puts * classes[i].bytes;
+    }
+    return bytes;
 }
 
 void tp_heap_stats_read(tp_heap_stats *stats)

@@ -31,6 +31,7 @@ static uint64_t marked;             /* by the last cycle */
 static uint64_t base;               /* of `allocated`: at the last BLACK */
 static uint64_t due = GOAL_MIN / 2; /* of `allocated`: a cycle is due */
 static uint64_t goal = GOAL_MIN;    /* bytes live */
+static uint64_t goal_at = GOAL_MIN; /* of `allocated`: the goal is reached */
 static uint64_t runway;
 static uint64_t mark_begun;    /* of `allocated`: this cycle's BLACK */
 static uint64_t mark_way;      /* bytes from there to the goal */
@@ -78,6 +79,7 @@ void tpi_growth_set(int percent, uint64_t room)
     until = tpi_min(tpi_max(until, way / 2), way - way / 20);
     uint64_t now = tpi_load_relaxed_64(&allocated);
     tpi_store_relaxed_64(&goal, next);
+    tpi_store_relaxed_64(&goal_at, next == UINT64_MAX ? UINT64_MAX : now + way);
     tpi_store_relaxed_64(&due, next == UINT64_MAX ? UINT64_MAX : now + until);
 }
 
@@ -128,7 +130,7 @@ void tpi_pacer_marking_ended(void)
     tpi_store_relaxed_64(&base, begun);
     tpi_store_relaxed_64(&stacks, stack_bytes);
     tpi_store_relaxed_64(&roots, tpi_roots_bytes());
-    tpi_store_relaxed_64(&due, UINT64_MAX); /* until the cycle has ended */
+    tpi_pacer_marked();
 }
 
 /* --- mutators --- */
@@ -156,21 +158,31 @@ static TPI_COLD void assist(struct tpi_mutator *mutator, uint64_t bytes)
     tpi_runtime_leave(mutator);
     if (did == 0)
         return;
-    uint64_t took = (uint64_t)(tpi_os_now_ns() - begin);
-    tpi_count(&assisted_ns, took);
-    if (took > tpi_load_relaxed_64(&mutator->held_up_max_ns))
-        tpi_store_relaxed_64(&mutator->held_up_max_ns, took);
+    tpi_count(&assisted_ns, (uint64_t)(tpi_os_now_ns() - begin));
+    tpi_held_up(mutator, begin);
+}
+
+/* Beyond the goal a mutator lets others run, since the collecting thread may be waiting for a
+   processor; and is answered for meanwhile, should it wait long for one itself. */
+static TPI_COLD void let_collect(void)
+{
+    tp_gc_blocking_begin();
+    tpi_os_yield();
+    tp_gc_blocking_end();
 }
 
 void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes)
 {
     uint64_t now = tpi_add_acq_rel_64(&allocated, bytes) + bytes;
+    uint64_t owed = 0;
     if (tpi_unlikely(tpi_load_relaxed_64(&marking) != 0)) {
-        uint64_t owed = behind(now);
+        owed = behind(now);
         if (owed > 0)
             assist(mutator, owed);
     } else if (tpi_unlikely(now >= tpi_load_relaxed_64(&due))) {
         tpi_service_cycle_due();
         tpi_service_poll();
     }
+    if (tpi_unlikely(owed == 0 && now >= tpi_load_relaxed_64(&goal_at)))
+        let_collect();
 }

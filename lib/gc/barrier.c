@@ -9,7 +9,7 @@
 
    Dijkstra's barrier: the value is shaded before it is stored. What a move copies is loaded once,
    shaded and stored, word by word: a scanner sees whole pointers, and shaded ones. */
-#include "gc/fields.h"
+#include "gc/object.h"
 
 enum { MOVE_BYTES = 64 << 10 }; /* between two polls */
 

@@ -25,6 +25,7 @@ static struct {
     enum from from;      /* who points at what is visited now */
     uintptr_t object;    /* FROM_OBJECT */
     int32_t tid;         /* FROM_STACK */
+    bool stood_still;    /* FROM_STACK: it is as it was when it was searched */
     uintptr_t *queue;    /* all objects that were reached; those below `done` were looked into */
     size_t count, room, done;
     bool unfinished;
@@ -103,7 +104,7 @@ bool tpi_check_visit(uintptr_t word)
     if ((*mark & TPI_MARK_CHECK) != 0)
         return false;
     if ((*mark & ~TPI_MARK_LOST) != check.color) {
-        if (check.from != FROM_STACK || tpi_gc_options.stw)
+        if (check.from != FROM_STACK || check.stood_still)
             lost(&found, word);
         return false;
     }
@@ -125,12 +126,27 @@ static void look_into_all(void)
     }
 }
 
+/* The owner may begin and end a region inside another one meanwhile. */
+__attribute__((no_sanitize("thread"))) static bool in_region(const struct tpi_mutator *mutator)
+{
+    return *(const volatile uint32_t *)&mutator->blocking_depth != 0;
+}
+
+static void look_at_own_stack(const struct tpi_registers *registers, void *mutator)
+{
+    (void)tpi_stacks_scan(mutator, registers);
+}
+
 static void look_at_stack(struct tpi_mutator *mutator, void *context)
 {
     (void)context;
     check.from = FROM_STACK;
     check.tid = mutator->tid;
-    (void)tpi_stacks_scan(mutator, &mutator->registers);
+    check.stood_still = tpi_gc_options.stw && mutator != tpi_mutator_self && !in_region(mutator);
+    if (mutator == tpi_mutator_self)
+        tpi_with_registers(look_at_own_stack, mutator);
+    else
+        (void)tpi_stacks_scan(mutator, &mutator->registers);
     look_into_all();
 }
 

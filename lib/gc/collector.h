@@ -438,6 +438,7 @@ struct tpi_pacer_counts {
 };
 void tpi_pacer_read(struct tpi_pacer_counts *counts);
 
+void tpi_pacer_marked(void); /* by assist.c: the goal follows from what was marked */
 /* assist.c's part, under the pacer's lock. */
 uint64_t tpi_growth_live(void); /* no lock */
 void tpi_growth_read(struct tpi_pacer_counts *counts);
@@ -459,6 +460,8 @@ struct tpi_cycle_clock {
 void tpi_clock_start(struct tpi_cycle_clock *clock, bool forced);
 void tpi_clock_step(struct tpi_cycle_clock *clock, enum tpi_clock_phase to);
 void tpi_clock_stop(struct tpi_cycle_clock *clock); /* and what is told of the cycle */
+/* Takes the counters of a mutator that leaves. Under mutators_lock. */
+void tpi_stats_retire(struct tpi_mutator *mutator);
 
 /* --- pooled.c --- */
 

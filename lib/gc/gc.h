@@ -112,7 +112,7 @@ struct tpi_gc_stats {
     int percent;         /* -1: growth starts no cycle */
     uint64_t goal;       /* bytes at which the next cycle ends; UINT64_MAX: growth starts none */
     uint64_t mallocs, frees, allocated_bytes, freed_bytes; /* since the start */
-    uint64_t span_bytes, metadata, stack_bytes;
+    uint64_t span_bytes, stack_bytes;
 };
 void tpi_gc_stats_read(struct tpi_gc_stats *stats);
 

@@ -160,6 +160,11 @@ static void ask(enum tpi_handshake kind)
     tpi_mutators_unlock();
 }
 
+static bool is_parked(void)
+{
+    return tpi_load_acquire_32(&parked) != 0;
+}
+
 /* --- holding: the collecting thread. Its CAS pairs with the owner's release of BLOCKED --- */
 
 static bool hold(struct tpi_mutator *mutator)
@@ -167,7 +172,7 @@ static bool hold(struct tpi_mutator *mutator)
     uint32_t state = TPI_BLOCKED;
     if (tpi_cas_acq_rel_32(&mutator->state, &state, TPI_HELD))
         return true;
-    return tpi_load_relaxed_32(&parked) != 0 && state != TPI_RUNNING;
+    return is_parked() && state != TPI_RUNNING;
 }
 
 /* Pairs with the CAS in tpi_mutator_resume. */
@@ -183,7 +188,7 @@ static void let_go(struct tpi_mutator *mutator)
 void tpi_world_release(void)
 {
     tpi_mutators_lock();
-    for (struct tpi_mutator *m = tpi_mutators_first(); parked != 0 && m != NULL; m = m->next)
+    for (struct tpi_mutator *m = tpi_mutators_first(); is_parked() && m != NULL; m = m->next)
         let_go(m);
     tpi_store_release_32(&parked, 0);
     tpi_mutators_unlock();
@@ -192,7 +197,7 @@ void tpi_world_release(void)
 
 void tpi_world_wait(void)
 {
-    while (tpi_load_acquire_32(&parked) != 0) {
+    while (is_parked()) {
         tpi_mutators_unlock();
         tpi_os_wait_on(&parked, 1, 0);
         tpi_mutators_lock();
@@ -236,6 +241,20 @@ static void ask_again(struct tpi_mutator *mutator, struct round *round)
     }
 }
 
+static void answer(const struct tpi_registers *registers, void *mutator)
+{
+    tpi_answer(mutator, registers);
+}
+
+/* It is held. This thread itself may have left the function that began its region. */
+static void answer_for(struct tpi_mutator *mutator)
+{
+    if (mutator == tpi_mutator_self)
+        tpi_with_registers(answer, mutator);
+    else
+        tpi_answer(mutator, &mutator->registers);
+}
+
 /* Those who attach meanwhile have number's modes and `answered` of an earlier one: `requested`
    tells them from those who were asked. */
 static void go_round(struct round *round)
@@ -246,9 +265,9 @@ static void go_round(struct round *round)
         if (tpi_load_relaxed_32(&m->requested) == number && !has_answered(m)) {
             if (hold(m)) {
                 tpi_mutators_unlock();
-                tpi_answer(m, &m->registers);
+                answer_for(m);
                 tpi_mutators_lock();
-                if (tpi_load_relaxed_32(&parked) == 0)
+                if (!is_parked())
                     let_go(m);
             } else {
                 ask_again(m, round);

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Marking: white objects are shaded, grey ones are scanned. worklist.c keeps the grey ones.
-
-   SHADING is lock-free and async-signal-safe: mutators do it in barriers, signal handlers and the
-   collecting thread for stacks, everybody who scans for fields. From an address to its mark: the
-   arena, the span, `kind` (acquire: pairs with the release by which lib/heap publishes a collected
-   span, so everything read after it is that span's), the slot. A conservative word must hit an
-   allocated slot; the bit is read before the mark (acquire; alloc.c sets it after the mark,
-   release). An exact one that leads to a free slot does no harm: sweeping looks at allocated ones.
-   Marks are bytes, read and written relaxed: two threads that shade one object both push it, and it
-   is scanned twice. Spans of roots (TPI_LAYOUT_ROOT) are not marked.
+/* Marking: grey objects are scanned, and what their fields lead to is shaded. worklist.c keeps
+   them.
 
    SCANNING. tpi_mark_some takes a buffer that was handed over and works on it as a stack. Between
    the popping of an object and its scanning there is a queue, so that the object's line comes from
@@ -26,16 +18,14 @@
    LOST. Where there is no memory for a buffer, the mark byte itself says TPI_MARK_LOST, and `lost`
    is set after it (release). The drain clears `lost` (acquire), then looks at all marks, scans
    those objects, and begins anew while `lost` is set again. Each white object becomes LOST once, or
-   twice by a race, so that ends.
-
-   tpi_mark_color is written by the collecting thread before the handshake BARRIER, and read by
-   mutators between their answers to that and to OFF. */
-#include "gc/fields.h"
+   twice by a race, so that ends. */
+#include "gc/object.h"
 #include "gc/worklist.h"
 
 enum {
     EDGES = 16,        /* between the reading of a field and the look at the mark */
-    QUEUE = 8,         /* between popping and scanning */
+    GREYS = 16,        /* between the look at the mark and the scanning */
+    GREYS_MIN = 8,     /* with fewer of them, the buffer is popped */
     SHARE_EVERY = 256, /* objects, between looks whether others have nothing to do */
     SHARE_MIN = 16,    /* of so many, half are given */
     SOME_BYTES = 1 << 20,
@@ -44,191 +34,92 @@ enum {
     SLEEP_DOUBLINGS = 4
 };
 
-enum tpi_mark tpi_mark_color;
-
 static uint32_t active TPI_ALIGNED(TPI_CACHE_LINE); /* atomic */
 static uint32_t lost TPI_ALIGNED(TPI_CACHE_LINE);   /* atomic */
 static uint32_t idle;                               /* atomic: who would mark and has nothing */
 
-/* --- from an address to its object --- */
-
-struct hit {
-    const struct tpi_layout *layout;
-    uint8_t *mark;
-    uintptr_t start;
-    size_t bytes;
-};
-
-/* The span, of any state, and its kind as it was before all else that is read of it. */
-static inline struct tpi_span *span_at(uintptr_t word, uint32_t *kind)
-{
-    struct tpi_heap_arena *arena = tpi_heap_arena_of(word);
-    if (arena == NULL)
-        return NULL;
-    struct tpi_span *span = tpi_load_acquire_ptr(&arena->spans[tpi_page_in_arena(word)]);
-    if (tpi_likely(span != NULL)) {
-        *kind = tpi_load_acquire_32(&span->kind);
-        if (tpi_likely(tpi_span_holds(span, word)))
-            return span;
-    }
-    span = tpi_load_acquire_ptr(&arena->whole);
-    if (span == NULL)
-        return NULL;
-    *kind = tpi_load_acquire_32(&span->kind);
-    return tpi_span_holds(span, word) ? span : NULL;
-}
-
-static inline __attribute__((always_inline)) bool object_at(uintptr_t word, bool exact,
-                                                            struct hit *hit)
+static TPI_COLD uint64_t large_bytes(uintptr_t start)
 {
     uint32_t kind;
-    struct tpi_span *span = span_at(word, &kind);
-    if (span == NULL)
-        return false;
-    if (tpi_likely((kind & 0xff) == TPI_SPAN_COLLECTED)) {
-        const struct tpi_class *class = &tpi_classes[kind >> 8];
-        unsigned slot = tpi_class_slot(class, word - span->base);
-        if (tpi_unlikely(slot >= span->slots))
-            return false;
-        if (!exact && (tpi_load_acquire_64(&span->alloc_bits[slot / 64]) >> slot % 64 & 1) == 0)
-            return false;
-        hit->mark = span->marks + slot;
-        hit->start = span->base + (uintptr_t)slot * class->bytes;
-        hit->bytes = class->bytes;
-    } else if ((kind & 0xff) == TPI_SPAN_COLLECTED_LARGE) {
-        hit->mark = span->marks;
-        hit->start = span->base;
-        hit->bytes = span->pages * TPI_PAGE_BYTES;
-    } else {
-        return false;
-    }
-    hit->layout = span->layout;
-    return true;
-}
-
-static inline bool is_marked(const struct hit *hit)
-{
-    uint8_t mark = tpi_load_relaxed_8(hit->mark);
-    return (mark & ~(unsigned)TPI_MARK_LOST) == (unsigned)tpi_mark_color;
-}
-
-bool tpi_object_is_marked(const void *object)
-{
-    struct hit hit;
-    if (!object_at((uintptr_t)object, true, &hit))
-        return false;
-    return (hit.layout->flags & TPI_LAYOUT_ROOT) != 0 || is_marked(&hit);
-}
-
-/* --- shading --- */
-
-static TPI_COLD void set_lost(const struct hit *hit)
-{
-    tpi_store_relaxed_8(hit->mark, (uint8_t)(tpi_mark_color | TPI_MARK_LOST));
-    tpi_store_release_32(&lost, 1);
-    tpi_found_set();
-}
-
-/* A white object becomes grey; a leaf black. */
-static inline __attribute__((always_inline)) void shade_hit(struct tpi_buffer **buffer,
-                                                            const struct hit *hit)
-{
-    struct tpi_buffer *to = *buffer;
-    if (tpi_unlikely(to == NULL || to->count == TPI_BUFFER_ITEMS)) {
-        bool room = tpi_buffer_make_room(buffer);
-        to = *buffer;
-        if (!room && !hit->layout->leaf) {
-            set_lost(hit);
-            tpi_buffers_count(hit->bytes);
-            return;
-        }
-    }
-    tpi_store_relaxed_8(hit->mark, (uint8_t)tpi_mark_color);
-    if (tpi_unlikely(to == NULL))
-        tpi_buffers_count(hit->bytes);
-    else
-        to->marked_bytes += hit->bytes;
-    if (!hit->layout->leaf)
-        to->items[to->count++] = hit->start;
-}
-
-static inline __attribute__((always_inline)) bool shade(struct tpi_buffer **buffer, uintptr_t word,
-                                                        bool exact)
-{
-    struct hit hit;
-    if (!object_at(word, exact, &hit) || is_marked(&hit))
-        return false;
-    if (tpi_unlikely(tpi_check_marking))
-        return tpi_check_visit(word);
-    if (tpi_unlikely((hit.layout->flags & TPI_LAYOUT_ROOT) != 0))
-        return false;
-    shade_hit(buffer, &hit);
-    return true;
-}
-
-bool tpi_shade(struct tpi_buffer **buffer, uintptr_t word, bool exact)
-{
-    return shade(buffer, word, exact);
-}
-
-size_t tpi_shade_words(struct tpi_buffer **buffer, uintptr_t from, uintptr_t to)
-{
-    size_t white = 0;
-    for (uintptr_t at = tpi_align_up(from, 8); at < to && to - at >= 8; at += 8)
-        white += shade(buffer, tpi_word_read(at), false);
-    return white;
-}
-
-static void shade_field(uintptr_t address, void *context)
-{
-    (void)shade(context, tpi_word_read(address), false);
-}
-
-void tpi_shade_fields(struct tpi_buffer **buffer, void *object)
-{
-    struct hit hit;
-    if (object_at((uintptr_t)object, true, &hit))
-        tpi_fields_each(hit.layout, hit.start, hit.start, hit.start + hit.bytes, shade_field,
-                        buffer);
+    const struct tpi_span *span = tpi_span_at(start, &kind);
+    return span != NULL ? span->pages * TPI_PAGE_BYTES : 0;
 }
 
 /* --- scanning --- */
 
-struct marker {
-    struct tpi_buffer *buffer;
-    size_t bytes;          /* scanned */
-    unsigned first, count; /* of the queue */
-    unsigned edge;         /* the oldest one's place */
-    uintptr_t queue[QUEUE];
-    struct hit edges[EDGES]; /* mark NULL: nothing */
+struct edge { /* what a field led to */
+    uint8_t *mark;
+    uintptr_t start;
+    const struct tpi_layout *layout;
 };
 
-static inline __attribute__((always_inline)) void edge_end(struct marker *marker,
-                                                           const struct hit *hit)
+struct grey {
+    uintptr_t item;
+    const struct tpi_layout *layout;
+};
+
+struct marker {
+    struct tpi_buffer *buffer;
+    size_t bytes;                  /* scanned */
+    uint64_t marked;               /* bytes shaded */
+    unsigned edges_from, edges_to; /* these count up; places are their low bits */
+    unsigned greys_from, greys_to;
+    struct edge edges[EDGES];
+    struct grey greys[GREYS];
+};
+
+/* Into the buffer; false: it is LOST. */
+static bool keep(struct marker *marker, uintptr_t item)
 {
-    if (hit->mark == NULL || is_marked(hit))
+    struct tpi_buffer *to = marker->buffer;
+    if (tpi_unlikely(to == NULL || to->count == TPI_BUFFER_ITEMS)) {
+        if (!tpi_buffer_make_room(&marker->buffer))
+            return false;
+        to = marker->buffer;
+    }
+    to->items[to->count++] = item;
+    return true;
+}
+
+static TPI_COLD void lose(uintptr_t item)
+{
+    struct tpi_hit hit;
+    if (tpi_object_at(item & ~(uintptr_t)1, true, &hit))
+        tpi_mark_lose(hit.mark);
+}
+
+/* Looks at the mark of what the oldest edge leads to. */
+static inline __attribute__((always_inline)) void edge_end(struct marker *marker)
+{
+    const struct edge *edge = &marker->edges[marker->edges_from++ % EDGES];
+    const struct tpi_layout *layout = edge->layout;
+    uint8_t mark = tpi_peek_8(edge->mark);
+    if ((mark & ~(unsigned)TPI_MARK_LOST) == (unsigned)tpi_mark_color)
         return;
-    if (tpi_unlikely((hit->layout->flags & TPI_LAYOUT_ROOT) != 0))
+    if (tpi_unlikely((layout->flags & TPI_LAYOUT_ROOT) != 0))
         return;
-    shade_hit(&marker->buffer, hit);
+    tpi_poke_8(edge->mark, (uint8_t)tpi_mark_color);
+    marker->marked +=
+        tpi_likely(layout->slot_bytes != 0) ? layout->slot_bytes : large_bytes(edge->start);
+    if (layout->leaf)
+        return;
+    __builtin_prefetch((const void *)edge->start);
+    if (marker->greys_to - marker->greys_from < GREYS)
+        marker->greys[marker->greys_to++ % GREYS] = (struct grey){edge->start, layout};
+    else if (tpi_unlikely(!keep(marker, edge->start)))
+        lose(edge->start);
 }
 
 static inline __attribute__((always_inline)) void scan_word(struct marker *marker, uintptr_t word,
                                                             bool exact)
 {
-    struct hit hit;
-    if (word == 0 || !object_at(word, exact, &hit))
+    struct tpi_hit hit;
+    if (word == 0 || !tpi_object_at(word, exact, &hit))
         return;
-    if (EDGES == 0) {
-        edge_end(marker, &hit);
-        return;
-    }
     __builtin_prefetch(hit.mark, 1);
-    struct hit *place = &marker->edges[marker->edge];
-    struct hit oldest = *place;
-    *place = hit;
-    marker->edge = (marker->edge + 1) % EDGES;
-    edge_end(marker, &oldest);
+    if (marker->edges_to - marker->edges_from == EDGES)
+        edge_end(marker);
+    marker->edges[marker->edges_to++ % EDGES] = (struct edge){hit.mark, hit.start, hit.layout};
 }
 
 static inline __attribute__((always_inline)) void scan_exact(uintptr_t address, void *context)
@@ -236,86 +127,85 @@ static inline __attribute__((always_inline)) void scan_exact(uintptr_t address, 
     scan_word(context, tpi_word_read(address), true);
 }
 
-static inline __attribute__((always_inline)) void scan_any(uintptr_t address, void *context)
+/* The words of an object, or of a piece of one, that may be pointers. */
+static void scan_part(struct marker *marker, const struct tpi_layout *layout, uintptr_t start,
+                      uintptr_t from, uintptr_t to)
 {
-    scan_word(context, tpi_word_read(address), false);
-}
-
-/* Makes an object, or the rest of one, grey again. */
-static void push_again(struct marker *marker, uintptr_t item, const struct hit *hit)
-{
-    struct tpi_buffer *to = marker->buffer;
-    if (to == NULL || to->count == TPI_BUFFER_ITEMS) {
-        if (!tpi_buffer_make_room(&marker->buffer)) {
-            set_lost(hit); /* all of it once more */
-            return;
-        }
-        to = marker->buffer;
-    }
-    to->items[to->count++] = item;
-}
-
-static void scan_part(struct marker *marker, const struct hit *hit, uintptr_t from, uintptr_t to)
-{
-    if (tpi_unlikely(tpi_gc_options.wbcheck))
-        tpi_wbcheck_scanned((const void *)from, to - from);
-    const struct tpi_layout *layout = hit->layout;
-    if (tpi_likely(layout->tail_words == 0 && layout->head_words <= 64)) {
-        for (uint64_t left = layout->head_bits; left != 0; left &= left - 1)
-            scan_word(marker, tpi_word_read(hit->start + tpi_lowest_bit(left) * 8), true);
-    } else if (layout->head_words == 0 && layout->tail_words == 1) {
+    if (layout->head_words == 0 && layout->tail_words == 1) {
         for (uintptr_t at = from; at < to; at += 8)
-            scan_any(at, marker);
+            scan_word(marker, tpi_word_read(at), false);
     } else {
-        tpi_fields_each(layout, hit->start, from, to, scan_exact, marker);
+        tpi_fields_each(layout, start, from, to, scan_exact, marker);
     }
-    marker->bytes += to - from;
 }
 
-static void scan(struct marker *marker, uintptr_t item)
+static void scan_large(struct marker *marker, uintptr_t item)
 {
-    struct hit hit;
+    struct tpi_hit hit;
     uintptr_t from = item & ~(uintptr_t)1;
-    if (!object_at(from, true, &hit))
+    if (!tpi_object_at(from, true, &hit))
         return;
     uintptr_t end = hit.start + hit.bytes;
-    if (tpi_unlikely(end - from > TPI_PIECE_BYTES && hit.layout->tail_words != 0)) {
+    if (hit.layout->tail_words == 0)
+        end = hit.start + hit.layout->head_words * 8;
+    if (end - from > TPI_PIECE_BYTES) {
         end = from + TPI_PIECE_BYTES;
-        push_again(marker, end | 1, &hit);
+        if (!keep(marker, end | 1))
+            tpi_mark_lose(hit.mark); /* all of it once more */
     }
-    scan_part(marker, &hit, from, end);
+    if (tpi_unlikely(tpi_gc_options.wbcheck))
+        tpi_wbcheck_scanned((const void *)from, end - from);
+    scan_part(marker, hit.layout, hit.start, from, end);
+    marker->bytes += end - from;
 }
 
-static inline uintptr_t pop(struct marker *marker)
+static inline __attribute__((always_inline)) void scan(struct marker *marker, struct grey grey)
+{
+    const struct tpi_layout *layout = grey.layout;
+    size_t bytes = layout->slot_bytes;
+    if (tpi_unlikely(bytes == 0)) {
+        scan_large(marker, grey.item);
+        return;
+    }
+    if (tpi_unlikely(tpi_gc_options.wbcheck))
+        tpi_wbcheck_scanned((const void *)grey.item, bytes);
+    if (tpi_likely(layout->tail_words == 0 && layout->head_words <= 64)) {
+        for (uint64_t left = layout->head_bits; left != 0; left &= left - 1)
+            scan_word(marker, tpi_word_read(grey.item + tpi_lowest_bit(left) * 8), true);
+    } else {
+        scan_part(marker, layout, grey.item, grey.item, grey.item + bytes);
+    }
+    marker->bytes += bytes;
+}
+
+/* One more from the buffer into the queue; false: it is empty. */
+static inline bool refill(struct marker *marker)
 {
     struct tpi_buffer *buffer = marker->buffer;
-    return buffer != NULL && buffer->count != 0 ? buffer->items[--buffer->count] : 0;
-}
-
-static void edges_end(struct marker *marker)
-{
-    for (unsigned i = 0; i < EDGES; i++) {
-        edge_end(marker, &marker->edges[i]);
-        marker->edges[i].mark = NULL;
-    }
-}
-
-/* Fills the queue from the buffer, and scans the oldest in it. False: nothing is left in hand. */
-static inline bool step(struct marker *marker)
-{
-    while (marker->count < QUEUE) {
-        uintptr_t item = pop(marker);
-        if (item == 0)
-            break;
-        __builtin_prefetch((const void *)(item & ~(uintptr_t)1));
-        marker->queue[(marker->first + marker->count++) % QUEUE] = item;
-    }
-    if (marker->count == 0)
+    uint32_t kind;
+    if (buffer == NULL || buffer->count == 0)
         return false;
-    uintptr_t item = marker->queue[marker->first];
-    marker->first = (marker->first + 1) % QUEUE;
-    marker->count--;
-    scan(marker, item);
+    uintptr_t item = buffer->items[--buffer->count];
+    const struct tpi_span *span = tpi_span_at(item, &kind);
+    if (span == NULL)
+        return true;
+    __builtin_prefetch((const void *)item);
+    marker->greys[marker->greys_to++ % GREYS] = (struct grey){item, span->layout};
+    return true;
+}
+
+/* False: nothing is left in hand. */
+static inline __attribute__((always_inline)) bool step(struct marker *marker)
+{
+    while (marker->greys_to - marker->greys_from < GREYS_MIN && refill(marker))
+        ;
+    if (marker->greys_to == marker->greys_from) {
+        if (marker->edges_to == marker->edges_from)
+            return false;
+        edge_end(marker);
+        return true;
+    }
+    scan(marker, marker->greys[marker->greys_from++ % GREYS]);
     return true;
 }
 
@@ -333,46 +223,54 @@ static void share(struct marker *marker)
         (void)tpi_buffer_make_room(&marker->buffer);
 }
 
+static bool take(struct marker *marker)
+{
+    struct tpi_buffer *taken = tpi_buffer_take();
+    if (taken == NULL)
+        return false;
+    (void)tpi_buffer_hand_over(&marker->buffer); /* an empty one */
+    marker->buffer = taken;
+    return true;
+}
+
 static void scan_buffers(struct marker *marker, size_t bytes)
 {
-    unsigned n = 0;
-    while (marker->bytes < bytes) {
-        if (tpi_likely(step(marker))) {
-            if (++n % SHARE_EVERY == 0)
-                share(marker);
-            continue;
-        }
-        edges_end(marker);
-        if (marker->buffer != NULL && marker->buffer->count != 0)
-            continue;
-        struct tpi_buffer *taken = tpi_buffer_take();
-        if (taken == NULL)
+    for (unsigned n = 0; marker->bytes < bytes; n++) {
+        if (tpi_unlikely(!step(marker)) && !take(marker))
             break;
-        (void)tpi_buffer_hand_over(&marker->buffer);
-        marker->buffer = taken;
+        if (tpi_unlikely(n % SHARE_EVERY == 0))
+            share(marker);
     }
-    edges_end(marker);
-    for (; marker->count != 0; marker->count--) {
-        struct hit hit;
-        uintptr_t item = marker->queue[marker->first];
-        marker->first = (marker->first + 1) % QUEUE;
-        if (object_at(item & ~(uintptr_t)1, true, &hit))
-            push_again(marker, item, &hit);
+    while (marker->edges_to != marker->edges_from)
+        edge_end(marker);
+    while (marker->greys_to != marker->greys_from) {
+        uintptr_t item = marker->greys[marker->greys_from++ % GREYS].item;
+        if (!keep(marker, item))
+            lose(item);
     }
 }
 
 /* --- what was lost --- */
 
+void tpi_mark_lose(uint8_t *mark)
+{
+    tpi_store_relaxed_8(mark, (uint8_t)(tpi_mark_color | TPI_MARK_LOST));
+    tpi_store_release_32(&lost, 1);
+    tpi_found_set();
+}
+
 static void find_lost_in_span(struct marker *marker, const struct tpi_span *span)
 {
     for (unsigned slot = 0; slot < span->slots; slot++) {
-        struct hit hit;
+        struct tpi_hit hit;
         uintptr_t start = span->base + (uintptr_t)slot * tpi_classes[tpi_span_class(span)].bytes;
         if (tpi_load_relaxed_8(&span->marks[slot]) != (tpi_mark_color | TPI_MARK_LOST) ||
-            !object_at(start, true, &hit))
+            !tpi_object_at(start, true, &hit))
             continue;
         tpi_store_relaxed_8(hit.mark, (uint8_t)tpi_mark_color); /* it is in our hands */
-        scan_part(marker, &hit, hit.start, hit.start + hit.bytes);
+        if (tpi_unlikely(tpi_gc_options.wbcheck))
+            tpi_wbcheck_scanned((const void *)hit.start, hit.bytes);
+        scan_part(marker, hit.layout, hit.start, hit.start, hit.start + hit.bytes);
     }
 }
 
@@ -403,14 +301,16 @@ static void marker_begin(struct marker *marker)
 {
     marker->buffer = NULL;
     marker->bytes = 0;
-    marker->first = marker->count = marker->edge = 0;
-    for (unsigned i = 0; i < EDGES; i++)
-        marker->edges[i].mark = NULL;
+    marker->marked = 0;
+    marker->edges_from = marker->edges_to = 0;
+    marker->greys_from = marker->greys_to = 0;
     (void)tpi_add_acq_rel_32(&active, 1); /* before anything is taken */
 }
 
 static size_t marker_end(struct marker *marker)
 {
+    if (marker->marked != 0)
+        tpi_buffers_count(marker->marked);
     (void)tpi_buffer_hand_over(&marker->buffer);
     (void)tpi_add_acq_rel_32(&active, UINT32_MAX); /* after what was left was handed over */
     return marker->bytes;

@@ -17,11 +17,15 @@
       mutators_lock, the mark buffer is handed over and the record leaves the list.
 
    Exit handlers that allocate attach their thread again. libc calls each key's handler in four
-   rounds; ours marks the thread anew in each, so that it knows which one it is, and whoever would
-   attach after the last one is told ENOMEM: nobody would detach that thread.
+   rounds at most; whoever attached behind the last call of ours would stay on the list for ever. So
+   ours marks the thread anew, to see how many there were, and after EXIT_ROUNDS of them attaching
+   ends in ENOMEM. (Not four: a thread that an exit handler attached first came in a round that
+   nobody counted.)
 
    Locks: mutators_lock (rank MUTATORS), for the list, for attaching and leaving, and for asking. */
 #include "gc/collector.h"
+
+enum { EXIT_ROUNDS = 2 };
 
 static struct tp_detail_gc_run no_runs[TPI_LAYOUTS_MAX];
 
@@ -200,7 +204,7 @@ static struct tpi_mutator *record_make(void)
     return record;
 }
 
-/* mutators_lock. The next thread finds the record as if it were new, but for its counters. */
+/* mutators_lock. The next thread finds the record as if it were new. */
 static void record_give(struct tpi_mutator *record)
 {
     for (uint32_t i = 0; i < record->layouts_used_count; i++) {
@@ -208,6 +212,7 @@ static void record_give(struct tpi_mutator *record)
         record->owned[record->layouts_used[i]] = (struct tpi_owned){0};
     }
     tpi_store_relaxed_32(&record->layouts_used_count, 0);
+    tpi_stats_retire(record);
     record->self = NULL;
     record->buffer = NULL;
     record->edit_count = 0;
@@ -251,7 +256,7 @@ static void thread_exit(void *mark);
 static bool exit_mark(void)
 {
     exit_is_hooked = exit_is_hooked || tpi_os_thread_exit_hook(TPI_EXIT_GC, thread_exit);
-    return exit_rounds < TPI_EXIT_ROUNDS && exit_is_hooked &&
+    return exit_rounds < EXIT_ROUNDS && exit_is_hooked &&
            tpi_os_thread_mark(TPI_EXIT_GC, &exit_rounds);
 }
 
@@ -330,6 +335,7 @@ static void detach(struct tpi_mutator *mutator)
     tpi_unlock(&mutators_lock);
     tpi_handshake_wake(); /* it may have been the last to answer */
     tpi_stacks_free(stacks);
+    tpi_cache_close_here(); /* pools of collected objects: the next get attaches again */
 }
 
 void tp_gc_thread_detach(void)
@@ -346,8 +352,8 @@ void tp_gc_thread_detach(void)
 static void thread_exit(void *mark)
 {
     struct tpi_mutator *mutator = tpi_mutator_self;
-    if (++exit_rounds < TPI_EXIT_ROUNDS && !tpi_os_thread_mark(TPI_EXIT_GC, mark))
-        exit_rounds = TPI_EXIT_ROUNDS;
+    if (++exit_rounds < EXIT_ROUNDS && !tpi_os_thread_mark(TPI_EXIT_GC, mark))
+        exit_rounds = EXIT_ROUNDS;
     if (mutator == NULL)
         return;
     mutator->blocking_depth = 0;

@@ -51,6 +51,13 @@ static void triggers_set(uint64_t live)
     tpi_growth_set(percent, most == INT64_MAX ? UINT64_MAX : left - left / 16);
 }
 
+void tpi_pacer_marked(void)
+{
+    tpi_lock(&pacer_lock);
+    triggers_set(tpi_load_relaxed_64(&live_after_cycle));
+    tpi_unlock(&pacer_lock);
+}
+
 int tp_gc_percent_set(int percent)
 {
     tpi_start_ensure();
@@ -115,8 +122,8 @@ size_t tpi_pacer_cycle_ended(bool pressure)
     tpi_store_relaxed_64(&live_after_cycle, live);
     tpi_store_relaxed_64(&last_cycle_ns, (uint64_t)tpi_os_now_ns());
     tpi_store_relaxed_64(&in_use_after_cycle, tpi_heap_in_use());
-    triggers_set(live);
-    uint64_t next = tpi_load_relaxed_64(&trigger);
+    uint64_t next = trigger_for(live, (int)tpi_load_relaxed_32(&percent_now));
+    tpi_store_relaxed_64(&trigger, next);
     tpi_unlock(&pacer_lock);
     if (pressure)
         return 0;

@@ -96,7 +96,9 @@ void *tpi_gc_pooled_alloc(const tp_gc_type *type, size_t size)
 static TPI_COLD __attribute__((noreturn)) void bad_free(const void *object)
 {
     struct tpi_where where = tpi_heap_where(object);
-    if (where.span != NULL && where.start == object && !where.allocated)
+    bool is_collected =
+        where.state == TPI_SPAN_COLLECTED || where.state == TPI_SPAN_COLLECTED_LARGE;
+    if (is_collected && where.start == object && !where.allocated)
         tpi_fatal("bad free of %p: double free of a pool's object (%zu bytes)", object,
                   where.bytes);
     tpi_fatal("bad free of %p: not an object of a pool with a gc_type", object);

@@ -48,35 +48,53 @@ static uint32_t poll_wanted;      /* atomic: something is due, and no thread to 
 static uint32_t pressure_watched; /* atomic: the heap is large enough to look at pressure */
 
 static __thread unsigned callback_depth __attribute__((tls_model("initial-exec")));
-static __thread bool at_work __attribute__((tls_model("initial-exec")));   /* the busy one */
-static __thread bool apart __attribute__((tls_model("initial-exec")));     /* waits or works here */
-static __thread bool in_region __attribute__((tls_model("initial-exec"))); /* and is in a region */
+static __thread bool at_work __attribute__((tls_model("initial-exec"))); /* the busy one */
+static __thread bool apart __attribute__((tls_model("initial-exec")));   /* waits or works here */
+static __thread enum {
+    REGION_NONE,
+    REGION_HERE,
+    REGION_DEEPER
+} region __attribute__((tls_model("initial-exec"))); /* and is in a region */
 
 /* A thread cancelled in a callback would leave behind what its caller holds. */
 static __thread int cancel_state __attribute__((tls_model("initial-exec")));
 
-static void region_begin(void)
+/* A region's record has its beginner's registers, as its frame has them: so it is begun in the
+   frame of the function that ends it, or renewed there. */
+TP_ALWAYS_INLINE void region_begin(bool in_this_frame)
 {
-    in_region = tpi_mutator_self != NULL;
-    if (in_region)
-        tp_gc_blocking_begin();
+    region = REGION_NONE;
+    if (tpi_mutator_self == NULL)
+        return;
+    tp_gc_blocking_begin();
+    region = in_this_frame ? REGION_HERE : REGION_DEEPER;
 }
 
 static void region_end(void)
 {
-    if (in_region)
+    if (region != REGION_NONE)
         tp_gc_blocking_end();
-    in_region = false;
+    region = REGION_NONE;
 }
 
 /* Whether it is for this caller to end it: not in a callback, and not when it has begun already. */
-static bool apart_begin(void)
+TP_ALWAYS_INLINE bool apart_begin(void)
 {
     if (tpi_in_callback() || apart)
         return false;
     apart = true;
-    region_begin();
+    region_begin(true);
     return true;
+}
+
+/* Under service_lock, when this thread has worked: in the midst of it callbacks began regions. No
+   cycle is under way that might hold this thread. */
+TP_ALWAYS_INLINE void apart_renew(bool begun)
+{
+    if (!begun || region != REGION_DEEPER)
+        return;
+    region_end();
+    region_begin(true);
 }
 
 static void apart_end(bool begun)
@@ -95,12 +113,14 @@ void tpi_callback_enter(void)
     region_end();
 }
 
+/* The collecting thread, which comes back from a callback, answers handshakes with what its
+   registers are then (handshake.c); nobody else can ask, until it has renewed its region. */
 void tpi_callback_leave(void)
 {
     if (--callback_depth != 0)
         return;
     if (apart)
-        region_begin();
+        region_begin(false);
     pthread_setcancelstate(cancel_state, NULL);
 }
 
@@ -278,6 +298,7 @@ static uint64_t cycle_wait(bool forced)
     cycles_wanted = tpi_max(cycles_wanted, number);
     force_wanted |= forced;
     have_done(&cycles_ended, number, true);
+    apart_renew(begun);
     tpi_unlock(&service_lock);
     apart_end(begun);
     return number;
@@ -304,6 +325,7 @@ void tpi_service_drop(bool wait)
     tpi_lock(&service_lock);
     uint64_t number = ++drops_wanted;
     have_done(&drops_ended, number, wait);
+    apart_renew(begun);
     tpi_unlock(&service_lock);
     apart_end(begun);
 }
@@ -351,6 +373,7 @@ void tpi_service_poll(void)
     } else if (!busy && work_is_wanted()) {
         work();
     }
+    apart_renew(begun);
     tpi_unlock(&service_lock);
     apart_end(begun);
 }

@@ -137,8 +137,8 @@ void tpi_signal_start(int number)
     if (number == 0 || &__tsan_init != NULL)
         return;
     if (!tpi_os_signal_is_free(number) || !tpi_os_signal_handle(number, handle))
-        tpi_warn("gcsignal=%d is no real-time signal, or the program handles it: threads that do "
-                 "not poll are not asked by signals",
+        tpi_warn("signal %d is not free (TIDEPOOL=gcsignal names another one): threads that do not "
+                 "poll are not asked by signals",
                  number);
     else
         tpi_store_release_32(&signal_number, (uint32_t)number);

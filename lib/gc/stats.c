@@ -12,6 +12,9 @@ static int64_t start_ns;
 static uint64_t cycles, cycles_forced, last_end_ns;
 static uint64_t pause_ns[TPI_PAUSES], pause_end_ns[TPI_PAUSES], pause_total_ns, pause_max_ns;
 static uint64_t cpu_ns; /* of collecting threads since the start */
+static struct {
+    uint64_t slots, bytes, held_up_max_ns;
+} retired; /* mutators_lock; of threads that are not attached any more */
 
 void tpi_gc_configure(const struct tpi_gc_options *options)
 {
@@ -52,11 +55,27 @@ void tpi_clock_step(struct tpi_cycle_clock *clock, enum tpi_clock_phase to)
         clock->heap_end = heap_bytes(&ignored);
 }
 
-/* The longest that one mutator was held up; the next cycle begins at nothing. */
-static void take_held_up(struct tpi_mutator *mutator, void *context)
+/* The longest that one mutator was held up in this cycle, those that left included. */
+static uint64_t take_held_up(void)
 {
-    uint64_t *longest = context;
-    *longest = tpi_max(*longest, tpi_load_relaxed_64(&mutator->held_up_max_ns));
+    tpi_mutators_lock();
+    uint64_t longest = retired.held_up_max_ns;
+    retired.held_up_max_ns = 0;
+    for (struct tpi_mutator *each = tpi_mutators_first(); each != NULL; each = each->next) {
+        longest = tpi_max(longest, tpi_load_relaxed_64(&each->held_up_max_ns));
+        tpi_store_relaxed_64(&each->held_up_max_ns, 0);
+    }
+    tpi_mutators_unlock();
+    return longest;
+}
+
+void tpi_stats_retire(struct tpi_mutator *mutator)
+{
+    retired.slots += mutator->allocated_slots;
+    retired.bytes += mutator->allocated_bytes;
+    retired.held_up_max_ns = tpi_max(retired.held_up_max_ns, mutator->held_up_max_ns);
+    tpi_store_relaxed_64(&mutator->allocated_slots, 0);
+    tpi_store_relaxed_64(&mutator->allocated_bytes, 0);
     tpi_store_relaxed_64(&mutator->held_up_max_ns, 0);
 }
 
@@ -122,9 +141,8 @@ static void trace(const struct tpi_cycle_clock *clock)
 
 void tpi_clock_stop(struct tpi_cycle_clock *clock)
 {
-    uint64_t longest = 0;
     tpi_clock_step(clock, TPI_CLOCK_SETUP);
-    tpi_mutators_visit(take_held_up, &longest);
+    uint64_t longest = take_held_up();
     for (int i = 0; i < TPI_CLOCK_PHASES; i++)
         add(&cpu_ns, (uint64_t)clock->cpu_ns[i]);
     uint64_t at = tpi_load_relaxed_64(&cycles) % TPI_PAUSES;
@@ -143,38 +161,43 @@ void tpi_clock_stop(struct tpi_cycle_clock *clock)
 
 /* --- reading --- */
 
-/* Slots in runs that were not handed out yet, and their bytes. */
-struct unused {
-    uint64_t slots, bytes;
-    uint64_t allocated_slots, allocated_bytes;
-};
-
-static void count_mutator(struct tpi_mutator *mutator, void *context)
+/* What a mutator's runs have left: taken, and not handed out. */
+static void leave_out_unused(const struct tpi_mutator *mutator, uint64_t *slots, uint64_t *bytes)
 {
-    struct unused *sum = context;
-    sum->allocated_slots += tpi_load_relaxed_64(&mutator->allocated_slots);
-    sum->allocated_bytes += tpi_load_relaxed_64(&mutator->allocated_bytes);
     uint32_t n = tpi_load_acquire_32(&mutator->layouts_used_count);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t number = mutator->layouts_used[i];
-        const struct tpi_layout *layout = tpi_layout_numbered(number);
+        uint32_t slot_bytes = tpi_layout_numbered(number)->slot_bytes;
         uint64_t next = tpi_load_relaxed_64(&mutator->runs[number].next);
         uint64_t end = tpi_load_relaxed_64(&mutator->runs[number].end);
-        if (layout->slot_bytes == 0 || next >= end || end - next > TPI_RUN_BYTES_MAX)
+        if (slot_bytes == 0 || next >= end || end - next > TPI_SPAN_BYTES_MAX)
             continue; /* used up, or just being changed */
-        sum->slots += (end - next) / layout->slot_bytes;
-        sum->bytes += end - next;
+        *slots -= (end - next) / slot_bytes;
+        *bytes -= end - next;
     }
+}
+
+static void count_allocated(uint64_t *slots, uint64_t *bytes)
+{
+    tpi_mutators_lock();
+    *slots = retired.slots;
+    *bytes = retired.bytes;
+    for (struct tpi_mutator *each = tpi_mutators_first(); each != NULL; each = each->next) {
+        *slots += tpi_load_relaxed_64(&each->allocated_slots);
+        *bytes += tpi_load_relaxed_64(&each->allocated_bytes);
+        leave_out_unused(each, slots, bytes);
+    }
+    tpi_mutators_unlock();
 }
 
 void tpi_gc_stats_read(struct tpi_gc_stats *stats)
 {
     struct tpi_pacer_counts counts;
     struct tpi_sweep_counts swept;
-    struct unused sum = {0};
+    uint64_t slots, bytes;
     tpi_pacer_read(&counts);
-    tpi_mutators_visit(count_mutator, &sum);
-    tpi_sweep_counts(&swept);
+    tpi_sweep_counts(&swept); /* before: no more is freed than was allocated */
+    count_allocated(&slots, &bytes);
     *stats = (struct tpi_gc_stats){
         .cycles = tpi_load_relaxed_64(&cycles),
         .cycles_forced = tpi_load_relaxed_64(&cycles_forced),
@@ -184,9 +207,9 @@ void tpi_gc_stats_read(struct tpi_gc_stats *stats)
         .cpu_fraction = cpu_fraction(),
         .percent = counts.percent,
         .goal = counts.goal,
-        .mallocs = sum.allocated_slots - sum.slots,
+        .mallocs = slots,
         .frees = swept.freed_objects,
-        .allocated_bytes = sum.allocated_bytes - sum.bytes,
+        .allocated_bytes = bytes,
         .freed_bytes = swept.freed_bytes,
         .span_bytes = tpi_heap_collected(),
         .stack_bytes = counts.stacks,

@@ -26,11 +26,10 @@
    Only tpi_sweep_all takes spans from a layout's list (rooted.c's large ones too), so a span that
    was seen in a list stays one for whoever holds its layout's lock, or owns it, or is the
    collecting thread. */
-#include <sched.h>
-
 #include "gc/collector.h"
 
 enum {
+    SPINS = 100,   /* about a microsecond: a sweep's length */
     BATCH = 16,    /* spans that are swept under one locking */
     TRIES_MAX = 32 /* spans that a mutator sweeps in a row before it takes new pages */
 };
@@ -126,12 +125,14 @@ static void sweep_large(struct tpi_span *span)
 /* Whether this thread claimed it; false: it is swept in that epoch, or ahead. */
 static bool claim(struct tpi_span *span, uint32_t epoch)
 {
-    for (;;) {
+    for (unsigned spins = 0;;) {
         uint32_t swept = tpi_load_acquire_32(&span->swept);
         if ((int32_t)(swept - epoch) >= 0)
             return false;
-        if (swept == epoch - 1)
-            sched_yield(); /* some 200 ns, or its sweeper is not running */
+        if (swept == epoch - 1 && ++spins % SPINS != 0)
+            tpi_pause();
+        else if (swept == epoch - 1)
+            tpi_os_sleep(1); /* its sweeper is not running */
         else if (tpi_cas_acq_rel_32(&span->swept, &swept, epoch - 1))
             return true;
     }

@@ -43,26 +43,13 @@ static struct tpi_link unchecked = TPI_LINKS_INIT(unchecked);         /* the sam
 
 const struct tpi_layout *tpi_object_layout(const void *object)
 {
-    uintptr_t at = (uintptr_t)object;
-    const struct tpi_span *span = object == NULL ? NULL : tpi_span_of(at);
-    if (span == NULL)
+    struct tpi_where where = tpi_heap_where(object);
+    bool is_collected =
+        where.state == TPI_SPAN_COLLECTED || where.state == TPI_SPAN_COLLECTED_LARGE;
+    if (where.span == NULL || !is_collected || where.start != object || !where.allocated)
         return NULL;
-    enum tpi_span_state state = tpi_span_state(span);
-    unsigned slot = 0;
-    uintptr_t start = span->base;
-    if (state == TPI_SPAN_COLLECTED) {
-        const struct tpi_class *class = &tpi_classes[tpi_span_class(span)];
-        slot = tpi_class_slot(class, at - span->base);
-        start += (uintptr_t)slot * class->bytes;
-    } else if (state != TPI_SPAN_COLLECTED_LARGE) {
-        return NULL;
-    }
-    const struct tpi_layout *layout = span->layout;
-    if (start != at || slot >= span->slots || (layout->flags & TPI_LAYOUT_ROOT) != 0)
-        return NULL;
-    /* Acquire: pairs with the release of who took the slot's run. */
-    uint64_t bits = tpi_load_acquire_64(&span->alloc_bits[slot / 64]);
-    return (bits >> slot % 64 & 1) != 0 ? layout : NULL;
+    const struct tpi_layout *layout = where.span->layout;
+    return (layout->flags & TPI_LAYOUT_ROOT) != 0 ? NULL : layout;
 }
 
 /* The mutator, if the thread is one. */

@@ -9,8 +9,9 @@
    a table is the number's; it is never given back, since a thread that was overtaken may still read
    `next` in it.
 
-   found: set after a buffer was pushed. Who clears it looks at the stack afterwards (tpi_mark_drain
-   does): so what was pushed before the clearing is drained, and what is pushed after it is found.
+   found: set before an object is shaded (shade.c), and after a buffer was pushed. Who clears it
+   looks at the stack afterwards (tpi_mark_drain does): so what was pushed before the clearing is
+   drained, and what is pushed after it is found.
 
    In a fork's child buffers of threads that are gone stay lost: 4 KiB each. */
 #include "gc/worklist.h"
@@ -175,7 +176,8 @@ void tpi_buffers_reset(void)
 
 void tpi_found_set(void)
 {
-    tpi_store_release_32(&found, 1);
+    if (tpi_load_relaxed_32(&found) == 0)
+        tpi_store_release_32(&found, 1);
 }
 
 void tpi_found_clear(void)

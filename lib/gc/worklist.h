@@ -36,7 +36,10 @@ void tpi_found_set(void);
 uint64_t tpi_buffers_marked_bytes(void);
 void tpi_buffers_count(uint64_t bytes); /* the same, where there was no buffer */
 
-/* --- mark.c, for workers.c --- */
+/* --- mark.c --- */
+
+/* An object is grey, and there was no memory to say so elsewhere. */
+void tpi_mark_lose(uint8_t *mark);
 
 /* Where there is nothing to take: until there is, or for a moment; longer from turn to turn. */
 void tpi_mark_wait(unsigned turn);

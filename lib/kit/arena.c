@@ -28,7 +28,7 @@ struct tp_arena *tpi_arena_create(const tp_arena_options *options, enum tpi_aren
     size_t first = tpi_min(options->first, TPI_ARENA_BYTES_MAX);
     *arena = (struct tp_arena){
         .kind = (uint8_t)kind,
-        .tracked = tpi_track_is_on(),
+        .tracked = tpi_track_is_on() && (options->flags & TP_ARENA_ROOT) == 0,
         .flags = options->flags,
         .name = options->name,
         .first = first == 0 ? TPI_ARENA_FIRST : tpi_max(first, (size_t)TPI_ARENA_FIRST_MIN),

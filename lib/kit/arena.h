@@ -16,6 +16,9 @@
    A5. charged <= limit, in each arena with a limit. Charged is what the chunks of it and of its
    children take, heads included.
 
+   A root arena's chunks are read by the collector, whole, from chunk_new until it has called
+   chunk_release. So they are zeroed, and no tool is told of what is free in them.
+
    Where checked, a chunk is closed at each mark, so that what is rewound is always whole chunks;
    those fault (quarantine.c). A chunk's head and its pages are apart there, since the head must
    stay readable. */
@@ -46,6 +49,7 @@ struct tp_detail_arena_chunk {
     uint64_t serial;    /* when it was pushed */
     char *rewound_next; /* the last rewind that left it the top: to which place ... */
     uint64_t rewound;   /* ... and when; 0: none */
+    struct tpi_gc_chunk *root; /* of a root arena: what the collector knows it by; else NULL */
 };
 
 _Static_assert(sizeof(struct tp_detail_arena_chunk) <= TPI_ARENA_HEAD, "heads are one cache line");
@@ -103,6 +107,11 @@ struct tp_arena {
 };
 
 _Static_assert(offsetof(struct tp_arena, flags) <= 2 * TPI_CACHE_LINE, "two lines");
+
+static inline bool tpi_arena_is_root(const struct tp_arena *arena)
+{
+    return (arena->flags & TP_ARENA_ROOT) != 0;
+}
 
 static inline size_t tpi_arena_round(size_t size)
 {

@@ -48,6 +48,23 @@ void *tp_arena_alloc_zeroed(tp_arena *arena, size_t n, size_t size)
     return memory == NULL ? NULL : memset(memory, 0, bytes);
 }
 
+/* A copy of n bytes in the arena; NULL: ENOMEM. What a root arena gets may be pointers: the
+   collector may have read the place already, and the source may go before it is read. */
+static void *copy_in(struct tp_arena *arena, const void *memory, size_t n, size_t size)
+{
+    size_t words = tpi_arena_is_root(arena) ? n & ~(size_t)7 : 0;
+    if (words != 0 && tp_gc_thread_attach() != 0)
+        return NULL;
+    char *to = tp_arena_alloc(arena, size);
+    if (to == NULL)
+        return NULL;
+    if (words != 0)
+        tp_detail_gc_move(to, memory, words);
+    if (n != words)
+        memcpy(to + words, (const char *)memory + words, n - words);
+    return to;
+}
+
 /* --- resizing --- */
 
 /* Where an allocation of the window begins and ends, if it is the last one there. */
@@ -111,18 +128,14 @@ void *tp_arena_resize(tp_arena *arena, void *memory, size_t old_size, size_t siz
             tpi_track_show((char *)memory + old_size, size - old_size);
         return memory;
     }
-    void *to = tp_arena_alloc(arena, size);
-    return to == NULL ? NULL : memcpy(to, memory, old_size);
+    return copy_in(arena, memory, old_size, size);
 }
 
 /* --- copies --- */
 
 void *tp_arena_memdup(tp_arena *arena, const void *memory, size_t n)
 {
-    void *copy = tp_arena_alloc(arena, n);
-    if (copy != NULL && n != 0)
-        memcpy(copy, memory, n);
-    return copy;
+    return copy_in(arena, memory, n, n);
 }
 
 char *tp_arena_strdup(tp_arena *arena, const char *string)

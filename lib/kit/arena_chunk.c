@@ -30,6 +30,24 @@ static size_t total(const chunk_t *chunk)
     return chunk->bytes + TPI_ARENA_HEAD;
 }
 
+static void chunk_release(void *owner)
+{
+    chunk_t *chunk = owner;
+    if (tpi_checked)
+        tpi_quarantine(chunk);
+    else
+        tp_heap_free(chunk);
+}
+
+/* What others left in its memory must not be taken for pointers. False: ENOMEM. */
+static bool root_add(chunk_t *chunk)
+{
+    if (!tpi_checked)
+        memset(chunk->start, 0, chunk->bytes);
+    chunk->root = tpi_gc_chunk_add(chunk->start, chunk->bytes);
+    return chunk->root != NULL;
+}
+
 /* `bytes` in all. Where a tool looks on, a redzone more that nobody is charged for. NULL: ENOMEM.
  */
 static chunk_t *chunk_new(struct tp_arena *arena, size_t bytes)
@@ -42,11 +60,16 @@ static chunk_t *chunk_new(struct tp_arena *arena, size_t bytes)
     chunk->bytes = bytes - TPI_ARENA_HEAD;
     if (tpi_checked) {
         size_t pages = tpi_quarantine_pages(chunk->bytes + extra);
-        chunk->start = tpi_large_alloc(pages, tpi_quarantine_pages(1), false);
+        chunk->start = tpi_large_alloc(pages, tpi_quarantine_pages(1), tpi_arena_is_root(arena));
         if (chunk->start == NULL) {
             tp_heap_free(chunk);
             return NULL;
         }
+    }
+    chunk->root = NULL;
+    if (tpi_arena_is_root(arena) && !root_add(chunk)) {
+        chunk_release(chunk);
+        return NULL;
     }
     if (arena->tracked)
         tpi_track_hide(chunk->start, chunk->bytes + extra);
@@ -62,10 +85,10 @@ static void chunk_give(struct tp_arena *arena, chunk_t *chunk)
     arena->chunks--;
     if (arena->tracked)
         tpi_track_hide(chunk->start, chunk->bytes);
-    if (tpi_checked)
-        tpi_quarantine(chunk);
+    if (chunk->root != NULL)
+        tpi_gc_chunk_remove(chunk->root, chunk_release, chunk);
     else
-        tp_heap_free(chunk);
+        chunk_release(chunk);
 }
 
 /* --- what is kept though nobody uses it --- */
@@ -260,7 +283,8 @@ void tpi_arena_close(struct tp_arena *arena)
     size_t used = (size_t)(arena->cursor->next - window->start), surplus = window->bytes - used;
     if (!tpi_checked || surplus == 0)
         return;
-    (void)tpi_large_resize(window->start, tpi_quarantine_pages(used));
+    if (!tpi_arena_is_root(arena)) /* of that the collector may be reading it all */
+        (void)tpi_large_resize(window->start, tpi_quarantine_pages(used));
     window->bytes = used;
     arena->in_use -= surplus;
     uncharge(arena, surplus);

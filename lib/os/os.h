@@ -32,15 +32,13 @@ bool tpi_os_move(void *from, size_t bytes, void *to, size_t to_bytes);
 
 /* Detached, with all signals blocked. */
 bool tpi_os_thread_start(void *(*run)(void *argument), void *argument);
+void tpi_os_yield(void); /* lets other threads run */
 /* at_exit runs in each thread that called tpi_os_thread_mark, when it ends: one for each hook, in
    no order that may be relied on. False: the process has no key left. */
 enum tpi_exit_hook { TPI_EXIT_CACHES, TPI_EXIT_GC, TPI_EXIT_SCRATCH, TPI_EXIT_HOOKS };
 bool tpi_os_thread_exit_hook(enum tpi_exit_hook hook, void (*at_exit)(void *mark));
 bool tpi_os_thread_mark(enum tpi_exit_hook hook, void *mark); /* not NULL; false: ENOMEM */
 bool tpi_os_fork_hooks(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-
-/* How often at_exit is called for a thread that marks itself again in it: at least, and at most. */
-enum { TPI_EXIT_ROUNDS = 4 };
 
 /* --- task.c: threads as the kernel sees them. A: may be called in a signal handler --- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Threads: starting one, being told when one ends, fork. */
+#include <sched.h>
 #include <signal.h>
 
 #include "os/os.h"
@@ -20,6 +21,11 @@ bool tpi_os_thread_start(void *(*run)(void *argument), void *argument)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return error == 0;
+}
+
+void tpi_os_yield(void)
+{
+    sched_yield();
 }
 
 bool tpi_os_thread_exit_hook(enum tpi_exit_hook hook, void (*at_exit)(void *mark))

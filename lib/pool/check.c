@@ -12,6 +12,10 @@
    constructed again) or has no destruct: otherwise destruct would see the poison.
    - What is in use at exit is reported with the stack of its get.
 
+   The collector reads idle objects of pools that have a gc_type or are collected: those are not
+   poisoned. A collected object that is in use may just be forgotten: it is watched from its put to
+   the next get, so that no entry is left of it, and nothing of it is reported at exit.
+
    Entries are in tsearch(3) trees, from malloc. watch_lock (rank LEAF) protects them. */
 #include <execinfo.h>
 #include <search.h>
@@ -63,12 +67,12 @@ bool tpi_check_is_on(void)
 static void may_poison(const struct tp_pool *pool, bool *poison, bool *restart)
 {
     *restart = pool->options.construct != NULL;
-    *poison = pool->options.size != 0 && (*restart || pool->options.destruct == NULL);
+    *poison = pool->hidden_bytes != 0 && (*restart || pool->options.destruct == NULL);
 }
 
 /* --- made and got --- */
 
-void tpi_check_made(struct tp_pool *pool, void *object)
+static void watch(struct tp_pool *pool, void *object, bool in_use)
 {
     if (tpi_add_acq_rel_64(&made_count, 1) % one_in != 0)
         return;
@@ -77,7 +81,7 @@ void tpi_check_made(struct tp_pool *pool, void *object)
         tpi_store_relaxed_32(&unwatched, 1);
         return;
     }
-    *entry = (struct watched){.object = object, .pool = pool, .in_use = true};
+    *entry = (struct watched){.object = object, .pool = pool, .in_use = in_use};
     tpi_lock(&watch_lock);
     struct watched **node = tsearch(entry, &watched_tree, compare);
     if (node == NULL) {
@@ -89,6 +93,25 @@ void tpi_check_made(struct tp_pool *pool, void *object)
         free(entry);
     }
     tpi_unlock(&watch_lock);
+}
+
+/* Whether it was watched, and poisoned. */
+static bool unwatch(void *object)
+{
+    tpi_lock(&watch_lock);
+    struct watched *entry = find(object);
+    if (entry != NULL)
+        tdelete(entry, &watched_tree, compare);
+    tpi_unlock(&watch_lock);
+    bool poisoned = entry != NULL && entry->poisoned;
+    free(entry);
+    return poisoned;
+}
+
+void tpi_check_made(struct tp_pool *pool, void *object)
+{
+    if (pool->kind != TPI_POOL_COLLECTED)
+        watch(pool, object, true);
 }
 
 static void verify_poison(const struct tp_pool *pool, const void *object)
@@ -103,6 +126,10 @@ static void verify_poison(const struct tp_pool *pool, const void *object)
 bool tpi_check_got(struct tp_pool *pool, void *object)
 {
     void *frames[FRAMES_MAX];
+    if (pool->kind == TPI_POOL_COLLECTED) {
+        (void)unwatch(object);
+        return true;
+    }
     int frames_count = backtrace(frames, FRAMES_MAX);
     tpi_lock(&watch_lock);
     struct watched *entry = find(object);
@@ -142,8 +169,10 @@ static void check_foreign(const struct tp_pool *pool, const void *object)
     struct tpi_where where = tpi_heap_where(object);
     bool from_heap = where.span != NULL && where.start == object && where.allocated &&
                      where.bytes >= pool->options.size;
-    bool all_watched = one_in == 1 && tpi_load_relaxed_32(&unwatched) == 0;
-    tpi_check(!all_watched && (pool->options.size == 0 || from_heap),
+    bool collected = pool->kind == TPI_POOL_COLLECTED;
+    bool all_watched = one_in == 1 && tpi_load_relaxed_32(&unwatched) == 0 && !collected;
+    tpi_check(!all_watched && (pool->options.size == 0 || from_heap) &&
+                  (!collected || tpi_gc_is_pooled(object)),
               "pool '%s': put of %p, which is no object of this pool", tpi_pool_name(pool), object);
 }
 
@@ -160,6 +189,8 @@ void tpi_check_put(struct tp_pool *pool, void *object)
         entry->in_use = false; /* here, and not when it is idle: of two putters one is the second */
     }
     tpi_unlock(&watch_lock);
+    if (pool->kind == TPI_POOL_COLLECTED)
+        watch(pool, object, false);
 }
 
 void tpi_check_idle(struct tp_pool *pool, void *object)
@@ -185,13 +216,7 @@ void tpi_check_idle(struct tp_pool *pool, void *object)
 
 bool tpi_check_drop(struct tp_pool *pool, void *object)
 {
-    tpi_lock(&watch_lock);
-    struct watched *entry = find(object);
-    if (entry != NULL)
-        tdelete(entry, &watched_tree, compare);
-    tpi_unlock(&watch_lock);
-    bool poisoned = entry != NULL && entry->poisoned;
-    free(entry);
+    bool poisoned = unwatch(object);
     if (poisoned)
         verify_poison(pool, object);
     return poisoned; /* then it was destructed, or has no destruct */

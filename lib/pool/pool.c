@@ -7,6 +7,7 @@
    2. Each object that is put or dropped afterwards gives its reference back.
    3. Whoever gives the last one back puts the pool on the dead list; the reaper, which runs
    beside no cycle, gives its number and its memory back.
+   A collected pool waits for no object: the reaper drops what was doomed.
 
    Locks: pools_lock (rank POOLS) for the list of all and the dead list; static_lock (rank STATIC)
    while a static pool is created. */
@@ -37,16 +38,37 @@ bool tpi_pool_is_destroyed(const struct tp_pool *pool)
     return (tpi_load_relaxed_32(&pool->cache.closed) & TPI_CLOSED_DESTROYED) != 0;
 }
 
+static enum tpi_pool_kind kind_of(const tp_pool_options *options)
+{
+    if ((options->flags & TP_POOL_COLLECTED) != 0)
+        return TPI_POOL_COLLECTED;
+    return options->gc_type != NULL ? TPI_POOL_ROOTED : TPI_POOL_PLAIN;
+}
+
+static size_t type_size_of(const tp_pool_options *options)
+{
+    return options->gc_type == NULL ? 0 : options->gc_type->size;
+}
+
+static size_t size_of(const tp_pool_options *options)
+{
+    return options->size != 0 ? options->size : type_size_of(options);
+}
+
 /* 0, or the errno that says what is wrong. */
 static int options_error(const tp_pool_options *options)
 {
-    if (options == NULL || options->gc_type != NULL || options->flags != 0)
+    if (options == NULL || (options->flags & ~TP_POOL_COLLECTED) != 0)
         return EINVAL;
     if (options->align != 0 && !tpi_is_power_of_two(options->align))
         return EINVAL;
+    if (kind_of(options) != TPI_POOL_PLAIN && (options->make != NULL || options->align > 16))
+        return EINVAL;
+    if (kind_of(options) == TPI_POOL_COLLECTED && options->live_max != 0)
+        return EINVAL;
     if (options->make != NULL)
         return options->size != 0 || options->destruct == NULL ? EINVAL : 0;
-    if (options->size == 0)
+    if (size_of(options) == 0 || size_of(options) < type_size_of(options))
         return EINVAL;
     if (options->size > PTRDIFF_MAX || options->align > PTRDIFF_MAX / 2)
         return EOVERFLOW;
@@ -65,7 +87,11 @@ static void pool_fill(struct tp_pool *pool, const tp_pool_options *options)
     memset(pool, 0, sizeof *pool);
     pool->options = *options;
     pool->options.name = NULL;
-    pool->cache.bytes = options->size == 0 ? 0 : tp_heap_good_size(options->size);
+    pool->options.size = size_of(options);
+    pool->kind = (uint8_t)kind_of(options);
+    pool->hidden_bytes = pool->kind == TPI_POOL_PLAIN ? options->size : 0;
+    pool->cache.needs_attached = pool->kind != TPI_POOL_PLAIN;
+    pool->cache.bytes = pool->options.size == 0 ? 0 : tp_heap_good_size(pool->options.size);
     pool->cache.idle_max = options->idle_max;
     pool->cache.calls_on_put = options->keep != NULL || options->reset != NULL;
     pool->cache.closed = tpi_check_is_on() ? TPI_CLOSED_CHECKING : 0;
@@ -125,6 +151,8 @@ tp_pool *tp_pool_create(const tp_pool_options *options)
     }
     pool_fill(pool, options);
     pool->options.name = name;
+    if (pool->kind == TPI_POOL_COLLECTED)
+        tpi_gc_cache_add(&pool->cache);
     tpi_cache_open(&pool->cache, number);
     pool->signature = TPI_POOL_SIGNATURE;
     list_add(pool);
@@ -166,7 +194,8 @@ void tpi_pool_unreference(struct tp_pool *pool, uint64_t n)
     /* Acq_rel: whoever sees 0 sees all that the others did to the pool before. */
     if (tpi_add_acq_rel_64(&pool->references, (uint64_t)0 - n) != n)
         return;
-    pool->signature = 0;
+    if (pool->kind != TPI_POOL_COLLECTED)
+        pool->signature = 0;
     tpi_lock(&pools_lock);
     *pool->link = pool->next;
     if (pool->next != NULL)
@@ -185,6 +214,11 @@ void tpi_pools_reap(void)
     tpi_unlock(&pools_lock);
     while (pool != NULL) {
         struct tp_pool *next = pool->next_dead;
+        if (pool->kind == TPI_POOL_COLLECTED) {
+            tpi_cache_drop_doomed(&pool->cache);
+            pool->signature = 0;
+            tpi_gc_cache_remove(&pool->cache);
+        }
         tp_heap_free((void *)(uintptr_t)pool->options.name);
         tpi_cache_close(&pool->cache);
         pool = next;

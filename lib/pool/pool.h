@@ -12,15 +12,24 @@
 
 enum { TPI_POOL_SIGNATURE = 0x54504f4c };
 
+enum tpi_pool_kind {
+    TPI_POOL_PLAIN,
+    TPI_POOL_ROOTED,   /* explicit objects that may point to collected ones */
+    TPI_POOL_COLLECTED /* the objects themselves are */
+};
+
 struct tp_pool {
     bool is_static;     /* made by TP_POOL_DEFINE */
+    uint8_t kind;       /* enum tpi_pool_kind */
     uint32_t silent;    /* atomic; its callbacks are gone, or going */
     uint32_t signature; /* written last when it is made, cleared first when it goes */
-    struct tp_pool_options options;  /* name: the pool's own copy */
+    struct tp_pool_options options;  /* name: the pool's own copy; size: the type's where it was 0 */
+    size_t hidden_bytes; /* of an idle object, from tools; 0 where the collector reads it */
     struct tpi_cache cache;
 
-    /* atomic: objects that exist, and one for the handle until tp_pool_destroy. Whoever brings it
-       to 0 owns the pool and hands it to the reaper. */
+    /* atomic: objects that exist (of a collected pool none: they may go unseen), and one for the
+       handle until tp_pool_destroy. Whoever brings it to 0 owns the pool and hands it to the
+       reaper. */
     uint64_t references TPI_ALIGNED(TPI_CACHE_LINE);
     uint64_t live;                                  /* atomic: objects that exist */
     uint64_t misses, made, dropped, waits, refused; /* atomic */
@@ -28,6 +37,7 @@ struct tp_pool {
     struct tpi_lock wait_lock; /* rank WAIT: waiting, and the depot as far as waiters look there */
     struct tpi_condition wait_condition;
     uint32_t waiting; /* atomic writes under wait_lock */
+    uint64_t wakes;   /* wait_lock: how often one was to be woken */
 
     struct tp_pool *next, **link; /* in the list of all pools; pools_lock */
     struct tp_pool *next_dead;    /* in the reaper's list */
@@ -45,6 +55,19 @@ static inline void tpi_pool_check(const struct tp_pool *pool, const char *what)
     tpi_check(pool != NULL, "%s: the pool is NULL", what);
     tpi_check(pool->signature == TPI_POOL_SIGNATURE, "%s: %p is not a pool, or no longer one", what,
               (const void *)pool);
+}
+
+/* Attaches the thread where it will hold pointers to collected objects. False: ENOMEM. */
+static inline bool tpi_pool_attach(const struct tp_pool *pool)
+{
+    return pool->kind == TPI_POOL_PLAIN || tp_gc_thread_attach() == 0;
+}
+
+/* At the end of a slow path, nothing locked. Not with errno to keep. */
+static inline void tpi_pool_poll(void)
+{
+    tpi_service_poll();
+    tp_gc_safepoint();
 }
 
 /* --- object.c: objects come and go --- */

@@ -22,13 +22,13 @@ static size_t stock_some(struct tp_pool *pool, size_t n)
     for (size_t i = 0; i < made; i++) {
         if (tpi_check_is_on())
             tpi_check_idle(pool, objects[i]);
-        tpi_track_hide(objects[i], pool->options.size);
+        tpi_track_hide(objects[i], pool->hidden_bytes);
     }
     size_t kept = tpi_cache_fill(&pool->cache, objects, made, false);
     for (size_t i = 0; i < kept && tpi_wait_wake_one(pool); i++)
         ;
     for (size_t i = kept; i < made; i++) {
-        tpi_track_show_kept(objects[i], pool->options.size);
+        tpi_track_show_kept(objects[i], pool->hidden_bytes);
         tpi_object_drop(pool, objects[i]);
         error = EAGAIN; /* idle_max */
     }
@@ -41,7 +41,7 @@ size_t tp_pool_reserve(tp_pool *pool, size_t n)
     tpi_pool_check(pool, "tp_pool_reserve");
     uint64_t idle = idle_now(pool);
     uint64_t most = pool->options.idle_max != 0 ? pool->options.idle_max : UINT64_MAX;
-    int error = 0;
+    int error = tpi_pool_attach(pool) ? 0 : ENOMEM;
     while (idle < n && error == 0) {
         if (idle >= most) {
             error = EAGAIN;
@@ -52,6 +52,7 @@ size_t tp_pool_reserve(tp_pool *pool, size_t n)
         if (kept < want)
             error = errno;
         idle += kept;
+        tp_gc_safepoint();
     }
     if (error != 0)
         errno = error;

@@ -5,7 +5,7 @@
 
 static void show(struct tp_pool *pool, void *object)
 {
-    tpi_track_show_kept(object, pool->options.size);
+    tpi_track_show_kept(object, pool->hidden_bytes);
 }
 
 static void *get_new(struct tp_pool *pool, int64_t deadline_ns)
@@ -25,6 +25,8 @@ void *tpi_pool_get(struct tp_pool *pool, int64_t deadline_ns)
         errno = EINVAL;
         return NULL;
     }
+    if (!tpi_pool_attach(pool))
+        return NULL;
     void *object = tpi_cache_get(&pool->cache);
     if (object == NULL)
         object = get_new(pool, deadline_ns);
@@ -43,10 +45,10 @@ void *tp_detail_pool_get(tp_pool *pool)
     void *object = tpi_pool_get(pool, 0);
     if (tpi_unlikely(object == NULL)) {
         int error = errno;
-        tpi_service_poll();
+        tpi_pool_poll();
         errno = error;
     } else {
-        tpi_service_poll();
+        tpi_pool_poll();
     }
     return object;
 }
@@ -81,7 +83,7 @@ static void put_idle(struct tp_pool *pool, void *object)
         return;
     if (tpi_check_is_on())
         tpi_check_idle(pool, object);
-    tpi_track_hide(object, pool->options.size);
+    tpi_track_hide(object, pool->hidden_bytes);
     for (;;) {
         bool closed;
         if (tpi_cache_put_unless(&pool->cache, object, &closed))
@@ -103,7 +105,8 @@ static void put(struct tp_pool *pool, void *object)
 {
     if (tpi_check_is_on())
         tpi_check_put(pool, object);
-    if (!prepare(pool, object) || tpi_pool_is_destroyed(pool) || tpi_check_lose())
+    if (!tpi_pool_attach(pool) || !prepare(pool, object) || tpi_pool_is_destroyed(pool) ||
+        tpi_check_lose())
         put_drop(pool, object);
     else
         put_idle(pool, object);
@@ -116,7 +119,7 @@ void tp_detail_pool_put(tp_pool *pool, void *object)
     int saved = errno;
     tpi_pool_check(pool, "tp_pool_put");
     put(pool, object);
-    tpi_service_poll();
+    tpi_pool_poll();
     errno = saved;
 }
 
@@ -132,13 +135,15 @@ size_t tp_pool_get_many(tp_pool *pool, void **objects, size_t n)
         errno = EINVAL;
         return got;
     }
-    size_t idle = tpi_check_is_on() ? 0 : tpi_cache_get_many(&pool->cache, objects + got, n - got);
+    size_t idle = 0;
+    if (!tpi_check_is_on() && tpi_pool_attach(pool))
+        idle = tpi_cache_get_many(&pool->cache, objects + got, n - got);
     for (size_t end = got + idle; got < end; got++)
         show(pool, objects[got]);
     for (void *object; got < n && (object = tpi_pool_get(pool, 0)) != NULL;)
         objects[got++] = object;
     int error = errno;
-    tpi_service_poll();
+    tpi_pool_poll();
     errno = error;
     return got;
 }
@@ -153,7 +158,7 @@ void tp_pool_put_many(tp_pool *pool, void **objects, size_t n)
         if (tpi_likely(done == n))
             return;
         tpi_pool_check(pool, "tp_pool_put_many");
-        if (!tpi_pool_is_destroyed(pool))
+        if (!tpi_pool_is_destroyed(pool) && tpi_pool_attach(pool))
             done += tpi_cache_put_many(&pool->cache, objects + done, n - done);
     } else {
         tpi_pool_check(pool, "tp_pool_put_many");
@@ -162,7 +167,7 @@ void tp_pool_put_many(tp_pool *pool, void **objects, size_t n)
     for (; done < n; done++)
         if (objects[done] != NULL)
             put(pool, objects[done]);
-    tpi_service_poll();
+    tpi_pool_poll();
     errno = saved;
 }
 

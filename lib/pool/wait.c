@@ -8,7 +8,9 @@
    before left its object there, and whoever puts later sees the bit.
    3. Tries the depots, then to make; sleeps while it gets nothing; tries again when woken. A put
    that sees the bit hands its object to the depot under wait_lock and wakes one. A drop gives
-   live_max back and wakes one. So each object that becomes free wakes a waiter that will find it,
+   live_max back and wakes one. (Between its last look and its sleep a waiter leaves the lock once
+   more, to say to the collector that it blocks: `wakes` tells whether a wake came meanwhile.) So
+   each object that becomes free wakes a waiter that will find it,
    or room for a new one, or that another thread was faster. The last waiter to leave clears the
    bit; owners open their limits at their next slow path. */
 #include "pool/pool.h"
@@ -40,6 +42,7 @@ bool tpi_wait_wake_one(struct tp_pool *pool)
     if (tpi_likely(tpi_load_relaxed_32(&pool->waiting) == 0))
         return false;
     tpi_lock(&pool->wait_lock);
+    pool->wakes++;
     tpi_condition_wake_one(&pool->wait_condition);
     tpi_unlock(&pool->wait_lock);
     return true;
@@ -48,6 +51,7 @@ bool tpi_wait_wake_one(struct tp_pool *pool)
 void tpi_wait_wake_all(struct tp_pool *pool)
 {
     tpi_lock(&pool->wait_lock);
+    pool->wakes++;
     tpi_condition_wake_all(&pool->wait_condition);
     tpi_unlock(&pool->wait_lock);
 }
@@ -62,8 +66,10 @@ enum tpi_handed tpi_wait_hand_over(struct tp_pool *pool, void *object)
         handed = TPI_HANDED_NOBODY_WAITS;
     else if (!tpi_pool_is_destroyed(pool) && tpi_cache_put_shared(&pool->cache, object))
         handed = TPI_HANDED;
-    if (handed == TPI_HANDED)
+    if (handed == TPI_HANDED) {
+        pool->wakes++;
         tpi_condition_wake_one(&pool->wait_condition);
+    }
     tpi_unlock(&pool->wait_lock);
     return handed;
 }
@@ -85,6 +91,27 @@ static void *try(struct tp_pool *pool, bool *bound)
         object = tpi_cache_get_shared(&pool->cache); /* put while the lock was left */
     errno = error;
     return object;
+}
+
+/* Until the next wake, or the deadline: false. It begins and ends with the lock; but not with the
+   lock does it enter and leave the blocking region, where the collector may hold it up. */
+static bool sleep_blocking(struct tp_pool *pool, int64_t deadline_ns)
+{
+    bool in_time = true;
+    uint64_t wakes = pool->wakes;
+    tpi_unlock(&pool->wait_lock);
+    tp_gc_blocking_begin();
+    tpi_lock(&pool->wait_lock);
+    if (pool->wakes != wakes)
+        ; /* it came meanwhile */
+    else if (deadline_ns < 0)
+        tpi_condition_wait(&pool->wait_condition, &pool->wait_lock);
+    else
+        in_time = tpi_condition_wait_until(&pool->wait_condition, &pool->wait_lock, deadline_ns);
+    tpi_unlock(&pool->wait_lock);
+    tp_gc_blocking_end();
+    tpi_lock(&pool->wait_lock);
+    return in_time;
 }
 
 static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
@@ -109,11 +136,7 @@ static void *wait_locked(struct tp_pool *pool, int64_t deadline_ns)
         if (!slept)
             tpi_count(&pool->waits, 1);
         slept = true;
-        if (deadline_ns < 0)
-            tpi_condition_wait(&pool->wait_condition, &pool->wait_lock);
-        else
-            in_time =
-                tpi_condition_wait_until(&pool->wait_condition, &pool->wait_lock, deadline_ns);
+        in_time = sleep_blocking(pool, deadline_ns);
     }
 }
 
@@ -148,7 +171,11 @@ void *tp_pool_get_wait(tp_pool *pool, int64_t timeout_ns)
     if (timeout_ns > 0 && __builtin_add_overflow(tpi_os_now_ns(), timeout_ns, &deadline_ns))
         deadline_ns = -1;
     tpi_service_poll(); /* what is due may make room, and there may be nobody else to do it */
-    return tpi_pool_get(pool, deadline_ns);
+    object = tpi_pool_get(pool, deadline_ns);
+    int error = errno;
+    tp_gc_safepoint();
+    errno = error;
+    return object;
 }
 
 void tpi_wait_fork_child(struct tp_pool *pool)

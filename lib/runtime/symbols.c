@@ -3,6 +3,7 @@
    pointers that must be equal everywhere. In C the headers define static functions of these names;
    so here they have others, and the assembler names. */
 #include "cache/cache.h"
+#include "gc/gc.h"
 #include "kit/kit.h"
 #include "pool/pool.h"
 
@@ -13,6 +14,7 @@ void tpi_symbol_heap_free(void *memory) __asm__("tp_heap_free");
 void *tpi_symbol_arena_alloc(tp_arena *arena, size_t size) __asm__("tp_arena_alloc");
 void *tpi_symbol_arena_alloc_aligned(tp_arena *arena, size_t size,
                                      size_t align) __asm__("tp_arena_alloc_aligned");
+void *tpi_symbol_gc_alloc(const tp_gc_type *type) __asm__("tp_gc_alloc");
 
 TP_API void *tpi_symbol_pool_get(tp_pool *pool)
 {
@@ -52,4 +54,11 @@ TP_API void *tpi_symbol_arena_alloc(tp_arena *arena, size_t size)
 TP_API void *tpi_symbol_arena_alloc_aligned(tp_arena *arena, size_t size, size_t align)
 {
     return tp_detail_arena_alloc(arena, size, align);
+}
+
+TP_API void *tpi_symbol_gc_alloc(const tp_gc_type *type)
+{
+    uint64_t single = __atomic_load_n(&type->single, __ATOMIC_RELAXED);
+    void *object = tp_detail_gc_take(&tp_detail_gc_self.runs[(uint32_t)single], single >> 32);
+    return tpi_likely(object != NULL) ? object : tp_detail_gc_alloc(type);
 }

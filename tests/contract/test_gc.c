@@ -383,18 +383,28 @@ MAKE void *disguised(void)
     return (void *)~(uintptr_t)object;
 }
 
+MAKE tp_gc_weak *watch_disguised(uintptr_t is)
+{
+    return watch((void *)~is);
+}
+
+MAKE void unpin_disguised(uintptr_t is)
+{
+    tp_gc_unpin((void *)~is);
+}
+
 static void pins_count(void **state)
 {
     int local;
     (void)state;
     uintptr_t is = (uintptr_t)disguised();
-    tp_gc_weak *weak = watch((void *)~is);
+    tp_gc_weak *weak = watch_disguised(is);
     collect();
     assert_true(lives(weak));
-    tp_gc_unpin((void *)~is);
+    unpin_disguised(is);
     collect();
     assert_true(lives(weak));
-    tp_gc_unpin((void *)~is);
+    unpin_disguised(is);
     collect();
     assert_false(lives(weak));
     tp_gc_weak_free(weak);

@@ -117,7 +117,7 @@ same "a line of 3 MB" 3000001 \
 
 # --- statistics: mode allocations bytes cycles peak_rss_kib ns_per_line pool_hits ---
 
-for alloc in malloc heap pool gc; do
+for alloc in malloc heap gc pool; do
     run 0 --alloc=$alloc --stats --repeat=3 --format=raw --output=/dev/null "$work/in"
     same "columns, $alloc" 7 "$(awk '{ print NF }' "$work/err")"
     told "^$alloc( [0-9]+){6}\$"

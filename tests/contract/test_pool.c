@@ -103,9 +103,7 @@ static void creation_refuses_what_contradicts_itself(void **state)
     refuses(&(tp_pool_options){.size = 8, .align = 3}, EINVAL);
     refuses(&(tp_pool_options){.size = 8, .align = 24}, EINVAL);
     refuses(&(tp_pool_options){.make = tally_make, .destruct = tally_free, .align = 7}, EINVAL);
-    refuses(&(tp_pool_options){.size = 8, .flags = TP_POOL_COLLECTED}, EINVAL);
     refuses(&(tp_pool_options){.size = 8, .flags = 1u << 31}, EINVAL);
-    refuses(&(tp_pool_options){.size = 8, .gc_type = (const tp_gc_type *)"x"}, EINVAL);
 }
 
 static void creation_refuses_sizes_beyond_the_address_space(void **state)

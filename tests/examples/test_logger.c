@@ -276,13 +276,13 @@ static bool loses_puts(void)
     return stats.made > 50;
 }
 
-/* One thread, 20,000 lines: malloc and the heap are asked each time, the pool makes what is under
-   way at one time. */
+/* One thread, 20,000 lines: malloc, the heap and the collector are asked each time, the pool makes
+   what is under way at one time. */
 static void test_allocations(void **state)
 {
-    static const enum logger_alloc allocs[] = {LOGGER_MALLOC, LOGGER_HEAP, LOGGER_POOL};
+    static const enum logger_alloc allocs[] = {LOGGER_MALLOC, LOGGER_HEAP, LOGGER_POOL, LOGGER_GC};
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(allocs) / sizeof(allocs[0]); i++) {
         struct logger *log =
             open_logger((struct logger_options){.path = "/dev/null", .alloc = allocs[i]});
         struct logger_stats stats;

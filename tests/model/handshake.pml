@@ -10,20 +10,22 @@
 #define LOCALS1 1
 #endif
 
-#if defined(BROKEN_NO_BARRIER)
-#define BARRIER_ON(t) false
-#else
 #define BARRIER_ON(t) m[t].marking
+#if defined(BROKEN_NO_BARRIER)
+#define MAY_STORE(t) true
+#else
+#define MAY_STORE(t) (!m[t].marking || !IS_WHITE)
 #endif
+#define SHADES(t) (m[t].marking && L0 != 0)
 #if defined(BROKEN_NO_BLACK_ALLOC)
 #define COLOR_OF_NEW(t) WHITE
 #else
 #define COLOR_OF_NEW(t) (m[t].black -> MARKED : WHITE)
 #endif
 #if defined(BROKEN_NO_RESTART)
-#define AFTER_SIGNAL goto gap
+#define AFTER_SIGNAL TIDY goto gap
 #else
-#define AFTER_SIGNAL goto again
+#define AFTER_SIGNAL FORGET; TIDY
 #endif
 #if defined(BROKEN_NO_HANDOVER)
 #define HAND_OVER_IN_ANSWER(t)
@@ -113,6 +115,7 @@ mutator m[2];
 byte field[OBJECTS + 1], color[OBJECTS + 1];
 bool unswept[OBJECTS + 1];
 byte root, channel;
+byte hand;              /* a pointer that the collecting thread has read, and not shaded yet */
 byte list;              /* the buffers that were handed over: a set */
 bool found;
 bool barrier_mode, black_mode, late_mode;
@@ -157,6 +160,57 @@ inline hand_over(t)
     :: else
     fi
 }
+
+c_code {
+    static void tidy(void)
+    {
+        unsigned char order[4] = {0}, number[4] = {0}, color[4], field[4], unswept[4];
+        int n = 0, seen = 0, live, i, set;
+#define VISIT(o) if ((o) != 0 && number[o] == 0) { order[++n] = (o); number[o] = n; }
+#define FOLLOW while (seen < n) { seen++; VISIT(now.field[order[seen]]) }
+#define SET(x) for (set = 0, i = 1; i < 4; i++) { if ((x) & 1 << i) set |= 1 << number[i]; } x = set;
+        VISIT(now.root)
+        VISIT(now.m[0].l[0])
+        VISIT(now.m[0].l[1])
+        VISIT(now.m[1].l[0])
+        VISIT(now.m[1].l[1])
+        VISIT(now.hand)
+        VISIT(now.channel)
+        FOLLOW
+        for (i = 1; i < 4; i++)
+            if ((now.list | now.m[0].buffer | now.m[1].buffer) & 1 << i) {
+                VISIT(i)
+                FOLLOW
+            }
+        live = n;
+        for (set = 3; set >= 0; set--)
+            for (i = 1; i < 4; i++)
+                if (now.color[i] == set)
+                    VISIT(i)
+        for (i = 1; i < 4; i++) {
+            color[i] = now.color[order[i]];
+            field[i] = i > live ? 0 : number[now.field[order[i]]];
+            unswept[i] = now.unswept[order[i]];
+        }
+        for (i = 1; i < 4; i++) {
+            now.color[i] = color[i];
+            now.field[i] = field[i];
+            now.unswept[i] = unswept[i];
+        }
+        now.root = number[now.root];
+        now.m[0].l[0] = number[now.m[0].l[0]];
+        now.m[0].l[1] = number[now.m[0].l[1]];
+        now.m[1].l[0] = number[now.m[1].l[0]];
+        now.m[1].l[1] = number[now.m[1].l[1]];
+        now.hand = number[now.hand];
+        now.channel = number[now.channel];
+        SET(now.list)
+        SET(now.m[0].buffer)
+        SET(now.m[1].buffer)
+        SET(now.garbage)
+    }
+}
+#define TIDY c_code { tidy(); }
 
 /* live_: what can be reached from local variables, the root and what is on its way. */
 inline find_live()
@@ -214,6 +268,7 @@ inline answer(t)
 #define RUNS     (m[t].attached && m[t].state == RUNNING)
 #define L0       m[t].l[0]
 #define L1       m[t].l[1]
+#define FORGET   in_object = false; L1 = (locals == 2 -> L1 : 0)
 #define IS_WHITE (color[L0] != MARKED)
 
 proctype mutator_thread(byte t; byte locals)
@@ -224,36 +279,44 @@ proctype mutator_thread(byte t; byte locals)
 end_next:
     if
     /* Loads and what threads do with local variables. */
-    :: atomic { RUNS && root != 0 -> L0 = root }
-    :: atomic { RUNS && locals == 1 && L0 != 0 -> assert(color[L0] != FREE); L0 = field[L0] }
-    :: atomic { RUNS && locals == 1 && root != 0 -> L0 = field[root] }
-    :: atomic { RUNS && locals == 2 && L0 != 0 -> assert(color[L0] != FREE); L1 = field[L0] }
-    :: atomic { RUNS && locals == 2 && L1 != 0 -> assert(color[L1] != FREE); L0 = field[L1] }
-    :: atomic { RUNS && locals == 2 -> L1 = L0 }
-    :: atomic { RUNS && L0 != 0 -> L0 = 0 }
-    :: atomic { RUNS && L1 != 0 -> L1 = 0 }
+    :: atomic { RUNS && root != 0 -> L0 = root; TIDY }
+    :: atomic { RUNS && locals == 1 && L0 != 0 -> assert(color[L0] != FREE); L0 = field[L0]; TIDY }
+    :: atomic { RUNS && locals == 1 && root != 0 -> L0 = field[root]; TIDY }
+    :: atomic { RUNS && locals == 2 && L0 != 0 -> assert(color[L0] != FREE); L1 = field[L0]; TIDY }
+    :: atomic { RUNS && locals == 2 && L1 != 0 -> assert(color[L1] != FREE); L0 = field[L1]; TIDY }
+    :: atomic { RUNS && locals == 2 -> L1 = L0; TIDY }
+    :: atomic { RUNS && L0 != 0 -> L0 = 0; TIDY }
+    :: atomic { RUNS && L1 != 0 -> L1 = 0; TIDY }
     /* Stores of NULL need no barrier. */
-    :: atomic { RUNS && root != 0 -> root = 0 }
-    :: atomic { RUNS && L0 != 0 -> field[L0] = 0 }
-    :: atomic { RUNS && locals == 1 && root != 0 -> field[root] = 0 }
+    :: atomic { RUNS && root != 0 -> root = 0; TIDY }
+    :: atomic { RUNS && L0 != 0 -> field[L0] = 0; TIDY }
+    :: atomic { RUNS && locals == 1 && root != 0 -> field[root] = 0; TIDY }
+    /* Shading, by a store's barrier or by itself; the store is a step of its own. */
+    :: atomic { RUNS && SHADES(t) && IS_WHITE -> FOUND_FIRST; goto mark }
     /* Stores. l[1] of a thread with one variable is a register while it stores. */
-    :: atomic { RUNS && L0 != 0 && root != L0 -> goto again }
-    :: atomic { RUNS && locals == 2 && L0 != 0 && L1 != 0 && L0 != L1 -> in_object = true; goto again }
-    :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 ->
-        L1 = root; in_object = true; goto again }
+#ifdef SIGNAL
+    :: atomic { RUNS && L0 != 0 && root != L0 && !SHADES(t) -> goto gap }
+    :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && !SHADES(t) ->
+        L1 = root; in_object = true; goto gap }
+#endif
+    :: atomic { RUNS && L0 != 0 && root != L0 && MAY_STORE(t) -> root = L0; TIDY }
+    :: atomic { RUNS && locals == 2 && L0 != 0 && L1 != 0 && L0 != L1 && MAY_STORE(t) ->
+        assert(color[L1] != FREE); field[L1] = L0; TIDY }
+    :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && MAY_STORE(t) ->
+        field[root] = L0; TIDY }
     /* Allocation: which free object is no matter, so it is the first. */
     :: atomic { RUNS && L0 == 0 && (TAKES(t, 1) || TAKES(t, 2) || TAKES(t, 3)) ->
         if
         :: TAKES(t, 1) -> own = 1
-        :: !TAKES(t, 1) && TAKES(t, 2) -> own = 2
-        :: !TAKES(t, 1) && !TAKES(t, 2) && TAKES(t, 3) -> own = 3
+        :: TAKES(t, 2) -> own = 2
+        :: TAKES(t, 3) -> own = 3
         fi;
-        color[own] = COLOR_OF_NEW(t); L0 = own; own = 0 }
+        color[own] = COLOR_OF_NEW(t); L0 = own; own = 0; TIDY }
     /* A poll. */
-    :: atomic { RUNS && m[t].asked -> answer(t) }
+    :: atomic { RUNS && m[t].asked -> answer(t); TIDY }
 #ifdef BLOCKING
-    :: atomic { RUNS -> m[t].state = BLOCKED }
-    :: atomic { m[t].attached && m[t].state == BLOCKED -> m[t].state = RUNNING }
+    :: atomic { RUNS -> m[t].state = BLOCKED; TIDY }
+    :: atomic { m[t].attached && m[t].state == BLOCKED -> m[t].state = RUNNING; TIDY }
 #endif
 #ifdef LAZY
     :: atomic { RUNS && !m[t].late && (unswept[1] || unswept[2] || unswept[3]) ->
@@ -262,59 +325,50 @@ end_next:
         :: unswept[2] -> own = 2
         :: unswept[3] -> own = 3
         fi;
-        sweep(own); own = 0 }
+        sweep(own); own = 0; TIDY }
 #endif
 #ifdef FULL
-    :: atomic { RUNS && m[t].buffer != 0 -> hand_over(t) } /* a full buffer */
+    :: atomic { RUNS && m[t].buffer != 0 -> hand_over(t); TIDY } /* a full buffer */
 #endif
 #ifdef ATTACH
     :: atomic { !m[t].attached ->
-        m[t].attached = true; m[t].marking = barrier_mode; m[t].black = black_mode }
-    :: atomic { RUNS && L0 == 0 && L1 == 0 -> DETACH(t) }
+        m[t].attached = true; m[t].marking = barrier_mode; m[t].black = black_mode; TIDY }
+    :: atomic { RUNS && L0 == 0 && L1 == 0 -> DETACH(t); TIDY }
 #endif
 #ifdef TRANSFER
     :: atomic { RUNS && channel == 0 && L0 != 0 -> SHADE_BEFORE_GIVING; channel = L0; goto give }
-    :: atomic { RUNS && channel != 0 -> L0 = channel; TAKE }
+    :: atomic { RUNS && channel != 0 -> L0 = channel; TAKE; TIDY }
 #endif
     fi;
     goto end_next;
 
-again:
-    atomic {
-        if
-        :: BARRIER_ON(t) && IS_WHITE -> FOUND_FIRST
-        :: BARRIER_ON(t) && !IS_WHITE -> goto store
-        :: !BARRIER_ON(t) -> goto gap
-        fi
-    }
-    atomic { shade(m[t].buffer, L0); FOUND_LAST }
-    goto store;
-gap: /* between the test and the store: only a signal's handler answers */
+mark:
+    atomic { shade(m[t].buffer, L0); FOUND_LAST; TIDY }
+    goto end_next;
+#ifdef SIGNAL
+gap: /* between the test and the store: a signal's handler answers */
     if
-    :: atomic { m[t].asked -> answer(t) } AFTER_SIGNAL
-    :: goto store
-    fi;
-store:
-    if /* not a part of the atomic sequence that leads here */
-    :: atomic { !in_object -> root = L0 }
+    :: atomic { m[t].asked -> answer(t); AFTER_SIGNAL }
+    :: atomic { !in_object -> root = L0; TIDY }
     :: atomic { in_object ->
         assert(color[L1] != FREE);
         field[L1] = L0;
-        in_object = false;
-        L1 = (locals == 2 -> L1 : 0) }
+        FORGET;
+        TIDY }
     fi;
     goto end_next;
+#endif
 
 #ifdef TRANSFER
 give: /* it keeps it until the taker has it */
     if
     :: atomic { m[t].asked -> answer(t) } goto give
-    :: atomic { channel == 0 -> GIVER_FOUND }
+    :: atomic { channel == 0 -> GIVER_FOUND; TIDY }
     fi;
-    atomic { GIVER_SHADE; L0 = 0 }
+    atomic { GIVER_SHADE; L0 = 0; TIDY }
     goto end_next;
 taken: /* the channel is empty only when the taker has shaded */
-    atomic { shade_if_marking(t, L0); channel = 0 }
+    atomic { shade_if_marking(t, L0); channel = 0; TIDY }
     goto end_next
 #endif
 }
@@ -386,20 +440,24 @@ inline cycle_begin()
 #define CLEAR_FOUND found = false
 #endif
 
+inline scan(o)
+{
+    atomic { list & BIT(o) -> list = list & ~BIT(o); hand = field[o]; TIDY }
+    atomic { shade(list, hand); hand = 0; TIDY }
+}
+
 inline drain()
 {
     do
     :: atomic { list == 0 -> CLEAR_FOUND; break }
-    :: atomic { list & BIT(1) -> list = list & ~BIT(1); value = field[1] } atomic { shade(list, value); value = 0 }
-    :: atomic { !(list & BIT(1)) && list & BIT(2) -> list = list & ~BIT(2); value = field[2] } atomic { shade(list, value); value = 0 }
-    :: atomic { list == BIT(3) -> list = 0; value = field[3] } atomic { shade(list, value); value = 0 }
+    :: scan(1)
+    :: scan(2)
+    :: scan(3)
     od
 }
 
 proctype collector()
 {
-    byte value;
-
 begin:
     atomic { cycle_begin() } /* and BARRIER or, when broken, BLACK is asked: nothing happens in between */
 #if defined(BROKEN_ONE_HANDSHAKE)
@@ -410,8 +468,8 @@ begin:
     shake(BARRIER, true, false);
     shake(BLACK, true, true);
 #endif
-    value = root;
-    atomic { shade(list, value); value = 0 }
+    hand = root;
+    atomic { shade(list, hand); hand = 0; TIDY }
 more:
     drain();
 #ifdef FULL

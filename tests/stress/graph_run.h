@@ -12,6 +12,7 @@
 enum { ROUND_MUTATIONS = 20000, WALK_MAX = 6 };
 
 static pthread_barrier_t gather, go;
+static _Atomic bool stop_collecting;
 static bool ended; /* written while all rest */
 static uint32_t round_mutations = ROUND_MUTATIONS;
 
@@ -34,11 +35,20 @@ static struct object *some_object(struct graph_thread *thread)
     return NULL;
 }
 
+/* A new one, with links to what is there. */
 static void make(struct graph_thread *thread)
 {
     struct object *object = graph_make(thread);
-    if (object != NULL)
-        graph_local_set(thread, some_local(thread), object);
+    if (object == NULL)
+        return;
+    struct entry *entry = graph_of(object);
+    uint32_t n = stress_below(&thread->random, entry->links < 4 ? entry->links + 1 : 5);
+    for (uint32_t i = 0; i < n; i++) {
+        struct object *value = some_object(thread);
+        tp_gc_store(graph_slot(object, entry, i), value);
+        entry->targets[i] = graph_number(value);
+    }
+    graph_local_set(thread, some_local(thread), object);
 }
 
 /* An object with links, locked; *link is one of them. */
@@ -165,7 +175,7 @@ static void clear(struct graph_thread *thread)
     struct entry *entry = lock_some(thread, &object, &link);
     if (entry == NULL)
         return;
-    bool all = stress_below(&thread->random, 2) == 0;
+    bool all = stress_below(&thread->random, 50) == 0;
     for (uint32_t i = all ? 0 : link; i < (all ? entry->links : link + 1); i++) {
         __atomic_store_n(graph_slot(object, entry, i), NULL, __ATOMIC_RELAXED);
         entry->targets[i] = 0;
@@ -185,8 +195,10 @@ static void own_root(struct graph_thread *thread)
         graph_local_set(thread, some_local(thread), old);
         return;
     case 1:
-        __atomic_store_n(slot, NULL, __ATOMIC_RELAXED);
-        *number = 0;
+        if (stress_below(&thread->random, 4) == 0) {
+            __atomic_store_n(slot, NULL, __ATOMIC_RELAXED);
+            *number = 0;
+        }
         return;
     default:
         tp_gc_store(slot, object);
@@ -328,6 +340,14 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* Cycles one after the other, so that most mutations are beside one. */
+static void *collect_always(void *argument)
+{
+    while (!atomic_load(&stop_collecting))
+        tp_gc_collect();
+    return argument;
+}
+
 /* --- the main thread --- */
 
 static uint64_t mutations_so_far(void)
@@ -347,7 +367,7 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
 /* share: one in so many of the mutations. */
 static void graph_run(int64_t deadline, unsigned share)
 {
-    pthread_t threads[GRAPH_THREADS_MAX];
+    pthread_t threads[GRAPH_THREADS_MAX], collector;
     struct stress_random random = stress_stream(99, 0);
     uint64_t limit = number_of("TP_STRESS_MUTATIONS", 0) / share;
     graph_thread_count = (unsigned)number_of("TP_STRESS_THREADS", 4);
@@ -363,6 +383,7 @@ static void graph_run(int64_t deadline, unsigned share)
         graph_threads[t].random = stress_stream(t, 1);
         STRESS_CHECK(pthread_create(&threads[t], NULL, work, &graph_threads[t]) == 0, "no thread");
     }
+    STRESS_CHECK(pthread_create(&collector, NULL, collect_always, NULL) == 0, "no thread");
     STRESS_CHECK(tp_gc_thread_attach() == 0, "main's thread cannot attach");
     do {
         tp_gc_blocking_begin();
@@ -378,6 +399,8 @@ static void graph_run(int64_t deadline, unsigned share)
     tp_gc_blocking_begin();
     for (unsigned t = 0; t < graph_thread_count; t++)
         pthread_join(threads[t], NULL);
+    atomic_store(&stop_collecting, true);
+    pthread_join(collector, NULL);
     tp_gc_blocking_end();
     printf("%llu mutations, %llu cycles; at %llu rests %llu lived, %llu were dead; of those with a "
            "weak reference or a cleanup %llu were kept by old words, from %llu places (at most "

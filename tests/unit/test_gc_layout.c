@@ -238,8 +238,8 @@ static void arrays_whose_pointers_are_not_aligned(void **state)
     help_expect_abort(make_array_of_odd, NULL, "type struct odd: an array of objects of 12 bytes");
 }
 
-/* A type of 16 words whose pointers are the bits of a number. */
-static const struct tpi_layout *layout_of_bits(uint32_t bits, uint32_t flags)
+/* A type of 16 words whose pointers are the bits of a number; in an object of `bytes`. */
+static const struct tpi_layout *layout_of(uint32_t bits, size_t bytes, uint32_t flags)
 {
     struct tp_detail_gc_field fields[16];
     struct tp_gc_type type = {0, NULL, "bits", 128, fields, 0};
@@ -247,9 +247,32 @@ static const struct tpi_layout *layout_of_bits(uint32_t bits, uint32_t flags)
         if ((bits >> i & 1) != 0)
             fields[type.field_count++] = (struct tp_detail_gc_field){i * 8, 8, 8};
     }
-    const struct tpi_layout *layout = tpi_layout_of(&type, TPI_FORM_SINGLE, 128, flags);
+    const struct tpi_layout *layout = tpi_layout_of(&type, TPI_FORM_SINGLE, bytes, flags);
     assert_non_null(layout);
     return layout;
+}
+
+static const struct tpi_layout *layout_of_bits(uint32_t bits, uint32_t flags)
+{
+    return layout_of(bits, 128, flags);
+}
+
+/* So many that some are in one bucket. */
+static void one_pattern_in_many_classes(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t bits = 1; bits <= 300; bits++) {
+            for (uint32_t i = 0; i < 12; i++) {
+                size_t bytes = 128 + i / 3 * 32;
+                const struct tpi_layout *layout = layout_of(bits, bytes, i % 3);
+                assert_int_equal(layout->head_bits, bits);
+                assert_int_equal(layout->flags, i % 3);
+                assert_int_equal(layout->size_class, tp_detail_class_of_size(bytes));
+            }
+        }
+    }
+    assert_true(tpi_layout_count() < 300 * 12 + 2 * TP_DETAIL_CLASSES + 50);
 }
 
 static void numbers_run_out(void **state)
@@ -294,6 +317,7 @@ int main(void)
         cmocka_unit_test(pools_objects_have_their_own),
         cmocka_unit_test(a_type_that_goes_away),
         cmocka_unit_test(arrays_whose_pointers_are_not_aligned),
+        cmocka_unit_test(one_pattern_in_many_classes),
         cmocka_unit_test(numbers_run_out), /* last but one */
         cmocka_unit_test(fork_locks),
     };

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Weak references: they keep nothing, tell the truth, and what they give out stays. */
+#include "gc_help.h"
+
+static struct gc_node *root;
+
+/* --- one thread --- */
+
+static tp_gc_weak *made;
+
+static void make_unreachable(void *arg)
+{
+    (void)arg;
+    made = tp_gc_weak_make(gc_node_make(1));
+}
+
+static void make_reachable(void *arg)
+{
+    make_unreachable(arg);
+    tp_gc_store(&root, (struct gc_node *)tp_gc_weak_get(made));
+}
+
+static void what_is_unreachable_is_null(void **state)
+{
+    (void)state;
+    gc_elsewhere(make_unreachable, NULL);
+    assert_non_null(made);
+    tp_gc_collect();
+    assert_false(gc_lives(made));
+    tp_gc_weak_free(made);
+}
+
+static void what_is_reachable_stays(void **state)
+{
+    (void)state;
+    gc_elsewhere(make_reachable, NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        tp_gc_collect();
+        assert_true(gc_lives(made));
+        assert_true(gc_node_is_whole(root));
+    }
+    tp_gc_store(&root, (struct gc_node *)NULL);
+    tp_gc_collect();
+    assert_false(gc_lives(made));
+    tp_gc_collect();
+    assert_false(gc_lives(made));
+    tp_gc_weak_free(made);
+}
+
+static void hold_what_was_given(void *arg)
+{
+    struct gc_node *node = tp_gc_weak_get(made);
+    tp_gc_store(&root, (struct gc_node *)NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        tp_gc_collect();
+        *(bool *)arg &= gc_node_is_whole(node) && tp_gc_weak_get(made) == node;
+    }
+}
+
+static void what_it_gave_out_stays_while_it_is_held(void **state)
+{
+    (void)state;
+    bool whole = true;
+    gc_elsewhere(make_reachable, NULL);
+    gc_elsewhere(hold_what_was_given, &whole);
+    assert_true(whole);
+    tp_gc_collect();
+    assert_false(gc_lives(made));
+    tp_gc_weak_free(made);
+}
+
+static void several_to_one_object_agree(void **state)
+{
+    (void)state;
+    tp_gc_weak *weak[3];
+    gc_elsewhere(make_reachable, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        assert_non_null(weak[i] = tp_gc_weak_make(root));
+    tp_gc_weak_free(weak[1]);
+    tp_gc_collect();
+    assert_true(gc_lives(weak[0]) && gc_lives(weak[2]) && gc_lives(made));
+    tp_gc_store(&root, (struct gc_node *)NULL);
+    tp_gc_collect();
+    assert_false(gc_lives(weak[0]) || gc_lives(weak[2]) || gc_lives(made));
+    tp_gc_weak_free(weak[2]);
+    tp_gc_weak_free(weak[0]);
+    tp_gc_weak_free(made);
+}
+
+enum { MANY = 3000 };
+static tp_gc_weak *many[MANY];
+static struct gc_node *chain;
+
+static void make_many(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < MANY; i++) {
+        struct gc_node *node = gc_node_make(i);
+        many[i] = tp_gc_weak_make(node);
+        if (i % 3 == 0) {
+            tp_gc_store(&node->next, chain);
+            tp_gc_store(&chain, node);
+        }
+    }
+}
+
+static void of_many_exactly_the_dead_are_cleared(void **state)
+{
+    (void)state;
+    gc_elsewhere(make_many, NULL);
+    tp_gc_collect();
+    for (unsigned i = 0; i < MANY; i++) {
+        struct gc_node *node = tp_gc_weak_get(many[i]);
+        assert_int_equal(node != NULL, i % 3 == 0);
+        if (node != NULL)
+            assert_int_equal(node->value, i);
+        tp_gc_weak_free(many[i]);
+    }
+    tp_gc_store(&chain, (struct gc_node *)NULL);
+}
+
+static void what_is_no_collected_object_is_refused(void **state)
+{
+    (void)state;
+    int local = 0;
+    char *leaf = tp_gc_alloc_leaf(100), *big = tp_gc_alloc_leaf(1 << 20);
+    void *explicit = tp_heap_alloc(100);
+    void *const refused[] = {NULL, &local, explicit, leaf + 8, big + 8192, &root};
+    for (unsigned i = 0; i < SUPPORT_COUNT(refused); i++) {
+        errno = 0;
+        tp_gc_weak *weak = tp_gc_weak_make(refused[i]);
+        assert_null(weak);
+        assert_int_equal(errno, EINVAL);
+    }
+    tp_heap_free(explicit);
+    tp_gc_weak *weak = tp_gc_weak_make(big);
+    assert_ptr_equal(tp_gc_weak_get(weak), big);
+    tp_gc_weak_free(weak);
+    tp_gc_weak_free(NULL);
+}
+
+/* --- beside cycles --- */
+
+/* Users hand objects from place to place and drop them, and meanwhile get them by weak references
+   alone; each object has another one behind it, which nothing but it leads to. */
+enum { PLACES = 64, USERS = 3 };
+static struct gc_node *places[PLACES];
+static tp_gc_weak *weaks[PLACES];
+static pthread_mutex_t places_mutex[PLACES];
+static unsigned stop, broken, gotten;
+
+static void replace(unsigned place, uint64_t value)
+{
+    struct gc_node *node = gc_node_make(value);
+    tp_gc_store(&node->next, gc_node_make(value + 1));
+    tp_gc_weak *weak = tp_gc_weak_make(node);
+    pthread_mutex_lock(&places_mutex[place]);
+    tp_gc_weak *old = weaks[place];
+    tp_gc_store(&places[place], node);
+    weaks[place] = weak;
+    pthread_mutex_unlock(&places_mutex[place]);
+    tp_gc_weak_free(old);
+}
+
+/* By its weak reference, after nothing else leads to it, mostly. */
+static struct gc_node *get(unsigned place, bool drop)
+{
+    pthread_mutex_lock(&places_mutex[place]);
+    if (drop)
+        tp_gc_store(&places[place], (struct gc_node *)NULL);
+    struct gc_node *node = tp_gc_weak_get(weaks[place]);
+    pthread_mutex_unlock(&places_mutex[place]);
+    return node;
+}
+
+static void *use(void *argument)
+{
+    uint64_t random = (uintptr_t)argument * 2654435761u + 1;
+    tp_gc_thread_attach();
+    while (support_read(&stop) == 0) {
+        random = random * UINT64_C(6364136223846793005) + 1;
+        unsigned place = (unsigned)(random >> 40) % PLACES;
+        if (random >> 60 == 0) {
+            replace(place, random);
+            continue;
+        }
+        struct gc_node *node = get(place, random >> 60 < 8);
+        if (node == NULL)
+            continue;
+        support_add(&gotten, 1);
+        struct gc_node *next = node->next;
+        if (!gc_node_is_whole(node) || !gc_node_is_whole(next) || next->value != node->value + 1)
+            support_add(&broken, 1);
+    }
+    return NULL;
+}
+
+static void beside_cycles_they_give_out_whole_objects(void **state)
+{
+    pthread_t users[USERS];
+    (void)state;
+    for (unsigned i = 0; i < PLACES; i++) {
+        pthread_mutex_init(&places_mutex[i], NULL);
+        replace(i, i);
+    }
+    assert_int_equal(tp_gc_root_add(places, sizeof places), 0);
+    for (uintptr_t i = 0; i < USERS; i++)
+        users[i] = support_thread(use, (void *)i);
+    unsigned cycles = support_in_mode() ? 100 : 400;
+    for (unsigned i = 0; i < cycles; i++)
+        tp_gc_collect();
+    support_set(&stop, 1);
+    for (unsigned i = 0; i < USERS; i++)
+        support_join(users[i]);
+    assert_int_equal(support_read(&broken), 0);
+    assert_true(support_read(&gotten) > cycles);
+    assert_int_equal(tp_gc_root_remove(places), 0);
+    for (unsigned i = 0; i < PLACES; i++)
+        tp_gc_weak_free(weaks[i]);
+}
+
+/* --- abuse --- */
+
+static int get_after_free(void)
+{
+    tp_gc_weak *weak = tp_gc_weak_make(gc_node_make(1));
+    tp_gc_weak *again = weak;
+    tp_gc_weak_free(weak);
+    return tp_gc_weak_get(again) != NULL;
+}
+
+static void a_freed_one_aborts(void **state)
+{
+    (void)state;
+    if (support_asan)
+        skip(); /* it says so first */
+    support_aborts("get_after_free", NULL, "tp_gc_weak_get", "no longer one");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct support_scenario scenarios[] = {{"get_after_free", get_after_free},
+                                                        {NULL, NULL}};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_unreachable_is_null),
+        cmocka_unit_test(what_is_reachable_stays),
+        cmocka_unit_test(what_it_gave_out_stays_while_it_is_held),
+        cmocka_unit_test(several_to_one_object_agree),
+        cmocka_unit_test(of_many_exactly_the_dead_are_cleared),
+        cmocka_unit_test(what_is_no_collected_object_is_refused),
+        cmocka_unit_test(beside_cycles_they_give_out_whole_objects),
+        cmocka_unit_test(a_freed_one_aborts),
+    };
+    (void)argc;
+    support_start(argv, scenarios);
+    if (tp_gc_root_add(&root, sizeof root) != 0 || tp_gc_root_add(&chain, sizeof chain) != 0)
+        return 1;
+    return support_group("weak references", tests, gc_modes);
+}
