@@ -43,9 +43,11 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/gc.h \
 	lib/gc/handshake.c \
 	lib/gc/layout.c \
+	lib/gc/layout.h \
 	lib/gc/links.h \
 	lib/gc/mark.c \
 	lib/gc/mutator.c \
+	lib/gc/mutator.h \
 	lib/gc/object.h \
 	lib/gc/pacer.c \
 	lib/gc/pins.c \

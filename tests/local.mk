@@ -56,9 +56,11 @@ contract_tests = \
 	tests/contract/test_fork \
 	tests/contract/test_fork_drops \
 	tests/contract/test_gc \
+	tests/contract/test_gc_coroutines \
 	tests/contract/test_gc_arena \
 	tests/contract/test_gc_cleanups \
 	tests/contract/test_gc_limits \
+	tests/contract/test_gc_regions \
 	tests/contract/test_gc_pools \
 	tests/contract/test_gc_stragglers \
 	tests/contract/test_gc_threads \
@@ -196,6 +198,7 @@ tests_examples_test_maps_SOURCES = tests/examples/test_maps.c
 # .ci/run makes this empty for all builds but the first.
 script_tests = \
 	tests/contract/test_compilers.sh \
+	tests/contract/test_graph.sh \
 	tests/contract/test_json.sh \
 	tests/contract/test_logger.sh \
 	tests/contract/test_logparse.sh \
@@ -425,8 +428,10 @@ check-instructions: bench-instructions
 EXTRA_DIST += \
 	tests/contract/arena_help.h \
 	tests/contract/compilers \
+	tests/contract/gc_threads_help.h \
 	tests/contract/support.h \
 	tests/contract/test_compilers.sh \
+	tests/contract/test_graph.sh \
 	tests/contract/test_json.sh \
 	tests/contract/test_logger.sh \
 	tests/contract/test_logparse.sh \

@@ -157,8 +157,9 @@ static inline void tp_gc_safepoint(void)
 }
 
 /* Between the two the thread touches no collected object and calls nothing that does; the collector
-   answers for it, with its stack as it was at begin. Pairs nest. In a thread that is not attached
-   they do nothing. Both keep errno. A function that begins need not be the one that ends. */
+   answers for it, with its stack and registers as they were at begin. So the function that begins
+   does not return before the end; where that cannot be, tp_gc_blocking_call. Pairs nest. In a thread
+   that is not attached they do nothing. Both keep errno. */
 TP_API void tp_gc_blocking_begin(void);
 TP_API void tp_gc_blocking_end(void);
 /* Calls fn between the two. */
@@ -166,8 +167,9 @@ TP_API void *tp_gc_blocking_call(void *(*fn)(void *arg), void *arg);
 
 /* Says that [base, base + bytes) is a stack that this thread runs coroutines on; each word of it is
    searched, and while the thread runs on it, what is above its stack pointer. Before another thread
-   resumes the coroutine, this one removes the stack and that one adds it. 0; -1 + errno: ENOMEM,
-   EINVAL (for remove: not the base of one of this thread's). */
+   resumes the coroutine, that one adds the stack, and then this one removes it. Registers that a
+   switch saves elsewhere (a ucontext_t) lie on one of these stacks, the thread's own, or in a root
+   range. 0; -1 + errno: ENOMEM, EINVAL (for remove: not the base of one of this thread's). */
 TP_API int tp_gc_stack_add(void *base, size_t bytes);
 TP_API int tp_gc_stack_remove(void *base);
 

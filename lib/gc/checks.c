@@ -126,12 +126,6 @@ static void look_into_all(void)
     }
 }
 
-/* The owner may begin and end a region inside another one meanwhile. */
-__attribute__((no_sanitize("thread"))) static bool in_region(const struct tpi_mutator *mutator)
-{
-    return *(const volatile uint32_t *)&mutator->blocking_depth != 0;
-}
-
 static void look_at_own_stack(const struct tpi_registers *registers, void *mutator)
 {
     (void)tpi_stacks_scan(mutator, registers);
@@ -142,7 +136,7 @@ static void look_at_stack(struct tpi_mutator *mutator, void *context)
     (void)context;
     check.from = FROM_STACK;
     check.tid = mutator->tid;
-    check.stood_still = tpi_gc_options.stw && mutator != tpi_mutator_self && !in_region(mutator);
+    check.stood_still = tpi_gc_options.stw && mutator->parked;
     if (mutator == tpi_mutator_self)
         tpi_with_registers(look_at_own_stack, mutator);
     else

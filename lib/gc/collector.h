@@ -9,17 +9,19 @@
    ONE CYCLE, as the collecting thread (the service thread, or whoever runs the cycle) sees it:
    1. All spans are swept (each cycle ends with that). Choose the other colour of two.
    2. Handshake BARRIER: each mutator turns its barrier on.
-   3. Pools of collected objects are closed to the inlined path; all caches rotate; what that dooms
-      is dropped. Handshake BLACK: each mutator marks what is left of its runs, and from now on marks
-      each run that it takes. So what it allocates is black.
+   3. Before 2, all caches rotate and what that dooms is dropped: what is allocated between 2 and the
+      end of 3 is white, and its first store shades it, so that time is kept short. Now pools of
+      collected objects are closed to the inlined path. Handshake BLACK: each mutator marks what is
+      left of its runs, and from now on marks each run that it takes. So what it allocates is black.
    4. Global roots are read: root ranges, pins, pooled objects, magazines of collected objects, root
       arenas, cleanups' arguments.
    5. Drain: take grey objects, shade what their fields point to, until no buffer has any and nobody
       is at it.
-   6. Handshake SCAN: each mutator shades what its stack and registers point to, and hands its mark
-      buffer over. If anything was shaded or handed over in this round, by anybody: 5.
-   7. Under the weak lock: if nothing was since the round began, marking is over (`terminated`);
-      otherwise 5.
+   6. `found` is cleared and 5 repeated, for what came in between. Handshake SCAN: each mutator
+      shades what its stack and registers point to, and hands its mark buffer over.
+   7. Under the weak lock: if `found` is still clear, nothing became grey since, and marking is over
+      (`terminated`); otherwise 5. Whoever shades a white object sets `found` before the mark: a
+      mutator that finds the mark, and so nothing to shade, answers after that.
    8. Weak references to white objects are cleared; cleanups of white objects are queued.
    9. The sweep epoch goes up: every span is unswept. Handshake OFF: barrier off, allocate white; a
       mutator takes runs only from spans that are swept in the epoch it has seen.
@@ -72,8 +74,6 @@
 #ifndef TPI_GC_COLLECTOR_H
 #define TPI_GC_COLLECTOR_H
 
-#include <pthread.h>
-
 #include "gc/gc.h"
 
 enum {
@@ -106,231 +106,8 @@ static inline void tpi_marks_fill(uint8_t *marks, size_t n, uint8_t mark)
 }
 #endif
 
-/* --- layouts: layout.c. Interned: types of one size class with pointers at the same places share
-   one, and its spans. Immutable once published; never freed --- */
-
-enum tpi_layout_flags {
-    TPI_LAYOUT_POOLED = 1, /* collected objects of a pool */
-    TPI_LAYOUT_ROOT = 2    /* a pool's explicit objects: each allocated slot is a root, never swept */
-};
-
-struct tpi_layout {
-    uint32_t number;     /* place in mutators' tables; from 1 */
-    uint32_t size_class; /* 0: large objects */
-    uint32_t slot_bytes; /* 0: large */
-    uint32_t flags;
-    /* Bit i of head: word i may be a pointer, for the first head_words; behind them the pattern of
-       tail_words is repeated up to the object's end (0: nothing). Leaf: both 0. Conservative:
-       head_words 0, tail_words 1. head_words and tail_words up to 64 have their bits in the first
-       word of head, tail. */
-    uint32_t head_words, tail_words;
-    const uint64_t *head, *tail;
-    uint64_t head_bits, tail_bits; /* the first words of those */
-    bool leaf;
-    const char *name; /* the type's that came first; our copy */
-
-    /* Spans. */
-    struct tpi_lock lock TPI_ALIGNED(TPI_CACHE_LINE); /* rank LAYOUT */
-    struct tpi_span **spans; /* all of this layout: `few`, or from pages. Where one goes, the last one
-                                takes its place; so a walk that unlocks meanwhile goes downwards */
-    uint32_t count, room;
-    uint32_t cursor; /* who wants a span sweeps from here upwards; those below were looked at */
-    struct tpi_span *partial, *partial_last; /* without owner, with free slots; by next, previous */
-    struct tpi_span *few[4];
-};
-
-/* Layout numbers that exist from the start. */
-static inline uint32_t tpi_layout_leaf(unsigned size_class)
-{
-    return 1 + size_class; /* size_class 0: large */
-}
-
-static inline uint32_t tpi_layout_conservative(unsigned size_class)
-{
-    return 1 + TP_DETAIL_CLASSES + size_class;
-}
-
-struct tpi_layout *tpi_layout_numbered(uint32_t number);
-uint32_t tpi_layout_count(void); /* numbers below this, from 1, are in use; acquire */
-enum tpi_form { TPI_FORM_SINGLE, TPI_FORM_ARRAY, TPI_FORM_FLEX };
-/* For one object of `bytes`; where no number is left, the conservative layout of that size. NULL:
-   ENOMEM. */
-struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, size_t bytes,
-                                 uint32_t flags);
-void tpi_layouts_start(void); /* before the first use of any; again is nothing */
-struct tpi_mutator;
-/* Fork: LAYOUTS and all layouts' locks. */
-void tpi_layouts_lock_all(void);
-void tpi_layouts_unlock_all(void);
-void tpi_layouts_reset_in_child(const struct tpi_mutator *survivor); /* spans of others: nobody's */
-/* A span of a layout, and one no more. Under its lock; add: false: ENOMEM. */
-bool tpi_layout_span_add(struct tpi_layout *layout, struct tpi_span *span);
-void tpi_layout_span_remove(struct tpi_layout *layout, struct tpi_span *span);
-/* The list of those without owner. Under the layout's lock. */
-void tpi_partial_add(struct tpi_layout *layout, struct tpi_span *span);
-void tpi_partial_remove(struct tpi_layout *layout, struct tpi_span *span);
-
-/* --- mutators: mutator.c --- */
-
-enum tpi_mutator_state {
-    TPI_RUNNING = 0,
-    TPI_BLOCKED = 1,
-    TPI_HELD = 2,
-    TPI_AWAITED = 3 /* HELD, and its thread sleeps until it is not */
-};
-
-enum tpi_handshake { /* step of the protocol above */
-    TPI_SHAKE_NONE,
-    TPI_SHAKE_BARRIER,
-    TPI_SHAKE_BLACK,
-    TPI_SHAKE_SCAN,
-    TPI_SHAKE_OFF,
-    TPI_SHAKE_PARK /* stw and checks: waits, as if in a blocking region, until the world goes on */
-};
-
-#if defined(__aarch64__)
-enum { TPI_SAVED_REGISTERS = 20 };
-#else
-enum { TPI_SAVED_REGISTERS = 6 };
-#endif
-struct tpi_registers {
-    uintptr_t sp;
-    uintptr_t saved[TPI_SAVED_REGISTERS]; /* callee-saved */
-};
-
-/* A registered coroutine stack. */
-struct tpi_stack_range {
-    uintptr_t low, high;
-    struct tpi_stack_range *next;
-};
-
-struct tpi_buffer;
-
-struct tpi_owned { /* what a run was taken from */
-    struct tpi_span *span;
-    uint32_t epoch; /* in which the span was swept when this began: */
-    uint16_t slot;  /* slots below were looked at */
-    bool listed;    /* in layouts_used */
-};
-
-/* Type-stable: given from one thread to the next. */
-struct tpi_mutator {
-    struct tpi_mutator *next, *previous; /* mutators_lock */
-    struct tp_detail_gc_self *self;      /* the thread's; valid while on the list */
-    struct tp_detail_gc_run *runs;       /* TPI_LAYOUTS_MAX */
-    struct tpi_owned *owned;             /* TPI_LAYOUTS_MAX */
-    uint32_t *layouts_used;              /* numbers; for walking the runs */
-    uint32_t layouts_used_count;         /* written by the owner in its runtime, release */
-
-    uint32_t state;                      /* atomic: enum tpi_mutator_state */
-    uint32_t requested, answered;        /* atomic: numbers of handshakes */
-    uint32_t in_runtime;                 /* the owner's and its handler's */
-    uint32_t blocking_depth;             /* the owner's */
-    struct tpi_registers registers;      /* of a BLOCKED mutator */
-
-    enum tpi_mark color;                 /* runs are marked with this; WHITE: not at all */
-    uint32_t epoch;                      /* the sweep epoch that it has seen */
-    struct tpi_buffer *buffer;           /* what its barriers shaded */
-    void *edits[TPI_EDITS_MAX];          /* objects under plain stores */
-    uint32_t edit_count;
-    struct tpi_stack_range *stacks;      /* own coroutine stacks; changed in_runtime */
-    uintptr_t stack_low, stack_high;     /* the thread's own stack */
-    bool stack_grows;                    /* not all of it is mapped */
-    uint64_t stack_bytes;                /* atomic: of its stacks, at the last SCAN */
-
-    int32_t tid;
-    pthread_t thread;
-    bool signalled, warned;              /* in this handshake; the collecting thread's */
-    int64_t assist_debt;                 /* bytes of marking that it owes */
-
-    /* Counters: owner writes, anybody reads. */
-    uint64_t allocated_slots, allocated_bytes; /* in runs that were taken, large objects too */
-    uint64_t held_up_max_ns, held_up_total_ns; /* of this cycle; taken by the collecting thread */
-};
-
-extern __thread struct tpi_mutator *tpi_mutator_self; /* NULL: not attached; initial-exec */
-
-/* The calling thread's, attached now if need be; NULL: ENOMEM. */
-struct tpi_mutator *tpi_mutator_ensure(void);
-void tpi_runtime_enter(struct tpi_mutator *mutator);
-/* Polls where something was asked meanwhile. */
-void tpi_runtime_leave(struct tpi_mutator *mutator);
-/* Answers if asked. in_runtime is 1 and the caller holds no lock and nothing half done. */
-void tpi_mutator_poll(struct tpi_mutator *mutator);
-/* A call of the owner's took since start_ns for the collector's sake. */
-static inline void tpi_held_up(struct tpi_mutator *mutator, int64_t start_ns)
-{
-    uint64_t ns = (uint64_t)(tpi_os_now_ns() - start_ns);
-    if (ns > tpi_load_relaxed_64(&mutator->held_up_max_ns))
-        tpi_store_relaxed_64(&mutator->held_up_max_ns, ns);
-    tpi_store_relaxed_64(&mutator->held_up_total_ns,
-                         tpi_load_relaxed_64(&mutator->held_up_total_ns) + ns);
-}
-/* For who was HELD: back to RUNNING as soon as it is let. Async-signal-safe. */
-void tpi_mutator_resume(struct tpi_mutator *mutator);
-/* mutators_lock, and the list of all that are attached, by `next`. */
-void tpi_mutators_lock(void);
-void tpi_mutators_unlock(void);
-struct tpi_mutator *tpi_mutators_first(void);
-/* Calls visit for each mutator, under mutators_lock. */
-void tpi_mutators_visit(void (*visit)(struct tpi_mutator *mutator, void *context), void *context);
-/* By fork.c. The child keeps the calling thread's record alone, in the modes that tpi_modes says,
-   with nothing asked and no mark buffer; the others' tables are emptied, their spans are the
-   caller's to free. No world is parked there. */
-void tpi_mutators_fork_prepare(void);
-void tpi_mutators_fork_parent(void);
-void tpi_mutators_fork_child(void);
-
-/* --- handshake.c: the collecting thread's side --- */
-
-/* Sets tpi_modes, asks all, and returns when all have answered. The caller is itself in a blocking
-   region, if attached, and holds no lock. In a parked world it answers for all. */
-void tpi_handshake(enum tpi_handshake kind);
-void tpi_world_release(void); /* after PARK */
-bool tpi_asked_to_park(void); /* a mutator that has not answered */
-/* For who attaches: under mutators_lock, which it lets go of while the world is parked. */
-void tpi_world_wait(void);
-void tpi_world_fork_child(void);
-/* Something changed that the collecting thread may wait for. Async-signal-safe. */
-void tpi_handshake_wake(void);
-/* The modes that a mutator has that answers, or attaches, now. */
-struct tpi_modes {
-    bool barrier;
-    enum tpi_mark color; /* WHITE: allocate white */
-    uint32_t epoch;
-};
-extern struct tpi_modes tpi_modes; /* written by tpi_handshake under mutators_lock; by fork.c */
-/* The owner, the collecting thread for it while it is held, or both are one. */
-void tpi_modes_adopt(struct tpi_mutator *mutator);
-/* Who had to be asked by a signal since tpi_straggle_clear, for gctrace. The collecting thread's. */
-struct tpi_straggle {
-    uint64_t signals; /* sent */
-    char name[16];    /* of the last one; "" where none was */
-    int32_t tid;
-};
-void tpi_straggle_clear(void);
-void tpi_straggle_read(struct tpi_straggle *straggle);
-/* Acts on what was asked, for a mutator whose registers and stack pointer are given; answers.
-   Called by whoever answers (see ANSWERING). Keeps errno. */
-void tpi_answer(struct tpi_mutator *mutator, const struct tpi_registers *registers);
-
-/* --- stack.c --- */
-
-/* Calls fn with the calling thread's callee-saved registers and stack pointer, at or below which
-   its caller's frames lie. */
-void tpi_with_registers(void (*fn)(const struct tpi_registers *registers, void *context),
-                        void *context);
-/* Shades what a mutator's stacks, registers and edited objects point to; how many were white. */
-size_t tpi_stacks_scan(struct tpi_mutator *mutator, const struct tpi_registers *registers);
-void tpi_stacks_free(struct tpi_stack_range *stacks); /* the list's nodes; no lock, not in_runtime */
-
-/* --- signal.c --- */
-
-/* A real-time signal's number; 0: none. Once, at start. */
-void tpi_signal_start(int number);
-int tpi_signal_number(void); /* 0: none are sent */
-/* Under mutators_lock, so that the thread is still there. False: it was not sent. */
-bool tpi_signal_send(struct tpi_mutator *mutator);
+#include "gc/layout.h"
+#include "gc/mutator.h"
 
 /* --- mark.c, worklist.c --- */
 

@@ -75,9 +75,11 @@ bool tpi_asked_to_park(void)
 static void park(struct tpi_mutator *mutator, const struct tpi_registers *registers)
 {
     mutator->registers = *registers;
+    mutator->parked = true;
     tpi_store_release_32(&mutator->state, TPI_HELD);
     tpi_handshake_wake();
     tpi_mutator_resume(mutator);
+    mutator->parked = false;
 }
 
 static void act(struct tpi_mutator *mutator, const struct tpi_registers *registers)

@@ -170,7 +170,7 @@ static void leave_out_unused(const struct tpi_mutator *mutator, uint64_t *slots,
         uint32_t slot_bytes = tpi_layout_numbered(number)->slot_bytes;
         uint64_t next = tpi_load_relaxed_64(&mutator->runs[number].next);
         uint64_t end = tpi_load_relaxed_64(&mutator->runs[number].end);
-        if (slot_bytes == 0 || next >= end || end - next > TPI_SPAN_BYTES_MAX)
+        if (slot_bytes == 0 || next >= end || end - next > TP_HEAP_SMALL_MAX)
             continue; /* used up, or just being changed */
         *slots -= (end - next) / slot_bytes;
         *bytes -= end - next;

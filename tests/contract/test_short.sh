@@ -9,7 +9,7 @@ headers=$here/../../include/tidepool
 failures=0
 names=0
 
-for family in arena:arena arena:scratch bytes:bytes bytes:view gc:gc pool:pool; do
+for family in arena:arena arena:scratch bytes:bytes bytes:view gc:gc pool:pool stats:memstats; do
     header=$headers/${family%%:*}.h
     family=${family#*:}
     found=$(grep -o "\\btp_${family}_[a-z0-9_]*(" "$header" | sed 's/^tp_//; s/($//' | sort -u)

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Blocking regions of the collected heap: what they keep alive, in one register or on the stack
+   alone; that they nest, keep errno and race with cycles; misuse. */
+#include "gc_threads_help.h"
+
+/* --- blocking regions --- */
+
+#if defined(__x86_64__) || defined(__aarch64__)
+#define REGISTER_TEST 1
+/* Its object is in one callee-saved register alone while it is in the region. Returns it. */
+struct node *hold_in_register(struct node *(*get)(void), void (*during)(void));
+#if defined(__x86_64__)
+__asm__(".text\n"
+        ".globl hold_in_register\n"
+        ".type hold_in_register, @function\n"
+        "hold_in_register:\n\t"
+        "pushq %rbx\n\t"
+        "pushq %r13\n\t"
+        "subq $8, %rsp\n\t"
+        "movq %rsi, %r13\n\t"
+        "call *%rdi\n\t"
+        "movq %rax, %rbx\n\t"
+        "xorl %eax, %eax\n\t"
+        "call tp_gc_blocking_begin@PLT\n\t"
+        "call *%r13\n\t"
+        "call tp_gc_blocking_end@PLT\n\t"
+        "movq %rbx, %rax\n\t"
+        "addq $8, %rsp\n\t"
+        "popq %r13\n\t"
+        "popq %rbx\n\t"
+        "ret\n\t"
+        ".size hold_in_register, . - hold_in_register\n\t"
+        ".pushsection .note.GNU-stack, \"\", @progbits\n\t.popsection\n");
+#else
+__asm__(".text\n"
+        ".globl hold_in_register\n"
+        ".type hold_in_register, %function\n"
+        "hold_in_register:\n\t"
+        "stp x29, x30, [sp, #-32]!\n\t"
+        "stp x20, x21, [sp, #16]\n\t"
+        "mov x21, x1\n\t"
+        "blr x0\n\t"
+        "mov x20, x0\n\t"
+        "mov x0, #0\n\t"
+        "bl tp_gc_blocking_begin\n\t"
+        "blr x21\n\t"
+        "bl tp_gc_blocking_end\n\t"
+        "mov x0, x20\n\t"
+        "ldp x20, x21, [sp, #16]\n\t"
+        "ldp x29, x30, [sp], #32\n\t"
+        "ret\n\t"
+        ".size hold_in_register, . - hold_in_register\n");
+#endif
+
+APART void collect_scrubbed(void)
+{
+    scrub();
+    collect_elsewhere();
+}
+
+static void *region_with_a_register(void *nothing)
+{
+    (void)nothing;
+    const struct node *node = hold_in_register(make_watched, collect_scrubbed);
+    return node->number == MAGIC && lived() ? &wrong : NULL;
+}
+
+static void a_region_keeps_what_a_register_holds(void **state)
+{
+    (void)state;
+    assert_non_null(in_thread(region_with_a_register, NULL));
+}
+#endif
+
+/* The same with nothing that holds it. */
+static void *region_with_nothing(void *nothing)
+{
+    (void)nothing;
+    (void)make_watched();
+    scrub();
+    tp_gc_blocking_begin();
+    collect_elsewhere();
+    tp_gc_blocking_end();
+    return lived() ? &wrong : NULL;
+}
+
+static void *region_with_a_local(void *nothing)
+{
+    struct node *volatile local = make_watched();
+    (void)nothing;
+    scrub();
+    tp_gc_blocking_begin();
+    tp_gc_blocking_begin(); /* they nest */
+    collect_elsewhere();
+    tp_gc_blocking_end();
+    collect_elsewhere();
+    tp_gc_blocking_end();
+    return local->number == MAGIC && lived() ? &wrong : NULL;
+}
+
+static void *collect_in_call(void *argument)
+{
+    collect_elsewhere();
+    return argument;
+}
+
+static void *region_by_call(void *nothing)
+{
+    struct node *volatile local = make_watched();
+    (void)nothing;
+    scrub();
+    if (tp_gc_blocking_call(collect_in_call, &wrong) != &wrong)
+        return NULL;
+    return local->number == MAGIC && lived() ? &wrong : NULL;
+}
+
+static void a_region_keeps_what_the_stack_holds(void **state)
+{
+    (void)state;
+    assert_non_null(in_thread(region_with_a_local, NULL));
+    assert_non_null(in_thread(region_by_call, NULL));
+    assert_true(returns_null_once(region_with_nothing, NULL));
+}
+
+static void *regions_without_end(void *stop)
+{
+    struct node *node = make();
+    while (support_read(stop) == 0) {
+        for (unsigned i = 0; i < 1000; i++) {
+            errno = (int)i;
+            tp_gc_blocking_begin();
+            tp_gc_blocking_end();
+            if (errno != (int)i || node->number != MAGIC)
+                support_add(&wrong, 1);
+        }
+        struct node *next = make();
+        tp_gc_store(&next->next, node);
+        node = next;
+    }
+    return NULL;
+}
+
+static void regions_keep_errno_and_race_with_cycles(void **state)
+{
+    enum { CYCLES = 100, THREADS = 3 };
+    pthread_t threads[THREADS];
+    unsigned stop = 0;
+    (void)state;
+    wrong = 0;
+    for (unsigned i = 0; i < THREADS; i++)
+        threads[i] = support_thread(regions_without_end, &stop);
+    for (unsigned i = 0; i < CYCLES; i++)
+        tp_gc_collect();
+    support_set(&stop, 1);
+    for (unsigned i = 0; i < THREADS; i++)
+        support_join(threads[i]);
+    assert_int_equal(wrong, 0);
+}
+
+static void *end_in_a_region(void *cancelled)
+{
+    int ends[2];
+    char byte;
+    if (make() == NULL || pipe(ends) != 0)
+        return NULL;
+    tp_gc_blocking_begin();
+    if (cancelled == NULL)
+        pthread_exit(NULL);
+    while (read(ends[0], &byte, 1) != 1)
+        ;
+    return NULL;
+}
+
+static void a_thread_may_end_in_a_region(void **state)
+{
+    (void)state;
+    support_join(support_thread(end_in_a_region, NULL));
+    tp_gc_collect();
+    pthread_t thread = support_thread(end_in_a_region, &wrong);
+    support_sleep_ms(20);
+    assert_int_equal(pthread_cancel(thread), 0);
+    support_join(thread);
+    tp_gc_collect();
+}
+
+static void regions_of_threads_that_are_not_attached_are_nothing(void **state)
+{
+    (void)state;
+    tp_gc_thread_detach();
+    tp_gc_blocking_begin();
+    tp_gc_collect();
+    tp_gc_blocking_end();
+}
+
+/* --- misuse --- */
+
+static int end_without_begin(void)
+{
+    if (tp_gc_thread_attach() == 0)
+        tp_gc_blocking_end();
+    return 0;
+}
+
+static int detach_in_a_region(void)
+{
+    if (tp_gc_thread_attach() != 0)
+        return 1;
+    tp_gc_blocking_begin();
+    tp_gc_thread_detach();
+    return 0;
+}
+
+static int allocate_in_a_region(void)
+{
+    if (tp_gc_thread_attach() != 0)
+        return 1;
+    tp_gc_blocking_begin();
+    return tp_gc_alloc_leaf(3) != NULL ? 0 : 1;
+}
+
+static void misused_regions_abort(void **state)
+{
+    (void)state;
+    support_aborts("end_without_begin", NULL, "tp_gc_blocking_end", "region");
+    support_aborts("detach_in_a_region", NULL, "tp_gc_thread_detach", "tp_gc_blocking_end");
+    if (support_poisons()) /* a checked build */
+        support_aborts("allocate_in_a_region", NULL, "collected heap", "tp_gc_blocking_begin");
+}
+
+static const struct support_scenario scenarios[] = {
+    {"end_without_begin", end_without_begin},
+    {"detach_in_a_region", detach_in_a_region},
+    {"allocate_in_a_region", allocate_in_a_region},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    const struct CMUnitTest tests[] = {
+#ifdef REGISTER_TEST
+        cmocka_unit_test(a_region_keeps_what_a_register_holds),
+#endif
+        cmocka_unit_test(a_region_keeps_what_the_stack_holds),
+        cmocka_unit_test(regions_keep_errno_and_race_with_cycles),
+        cmocka_unit_test(a_thread_may_end_in_a_region),
+        cmocka_unit_test(regions_of_threads_that_are_not_attached_are_nothing),
+        cmocka_unit_test(misused_regions_abort),
+    };
+    support_start(argv, scenarios);
+    return support_group("gc_regions", tests, support_modes);
+}

@@ -1,0 +1,154 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# tp-graph as a command: what it says of a real text and of a generated one, that the graph stays
+# intact while threads change it and cycles run, and that its memory comes back. TP_BUILD_DIR is the
+# build tree (make check sets it); TP_DATA_DIR is a folder with a real text, json/twitter.json.
+set -u
+LC_ALL=C
+export LC_ALL
+
+here=$(cd "$(dirname "$0")" && pwd)
+graph=${TP_BUILD_DIR:-.}/examples/graph/tp-graph
+data=${TP_DATA_DIR:-$here/../../../shared/data}
+work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-graph.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+options=${TIDEPOOL-}
+failures=0
+
+fail() {
+    echo "FAIL: $*" >&2
+    failures=$((failures + 1))
+}
+
+# same NAME WANTED GOT
+same() {
+    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
+}
+
+# run STATUS ARGUMENT...: tp-graph, its stdout in $work/out and its stderr in $work/err
+run() {
+    wanted=$1
+    shift
+    "$graph" "$@" >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" -eq "$wanted" ] ||
+        fail "tp-graph $*: exit $status, not $wanted: $(cat "$work/err")"
+}
+
+# told PATTERN: the last run's stderr has it
+told() {
+    grep -Eq -e "$1" "$work/err" || fail "stderr lacks '$1': $(cat "$work/err")"
+}
+
+printed() {
+    same "stdout" "$1" "$(cat "$work/out")"
+}
+
+# figure WORD LINE: the number in front of the word, in the n-th line of the last run's memory lines
+figure() {
+    grep -E '^(memory|before|after): ' "$work/out" | sed -n "$2p" |
+        sed "s/.* \([0-9]*\) $1.*/\1/"
+}
+
+if [ ! -x "$graph" ]; then
+    echo "$graph: not built" >&2
+    exit 1
+fi
+
+# --- a real text: its figures were counted by another program ---
+
+if [ -r "$data/json/twitter.json" ]; then
+    run 0 --file="$data/json/twitter.json" count top=3 reach=shiawaseomamori reach=ayuu0123 \
+        reach=nobody check
+    printed "users 127, tweets 115, hashtags 7, links 578
+58 @shiawaseomamori
+3 @POTENZA_SUPERGT
+2 @8CBR8
+@shiawaseomamori leads to 118 nodes
+@ayuu0123 leads to 3 nodes
+@nobody: not there
+intact: 249 nodes"
+    run 0 --file=- count <"$data/json/twitter.json"
+    printed "users 127, tweets 115, hashtags 7, links 578"
+else
+    echo "no real text: skipped"
+fi
+
+# --- a small one ---
+
+small='{"statuses": [
+    {"id": 1, "text": "a", "user": {"id": 7, "screen_name": "ann"},
+     "entities": {"user_mentions": [{"id": 8, "screen_name": "bob"}], "hashtags": [{"text": "x"}]}},
+    {"id": 2, "text": "b", "user": {"id": 8, "screen_name": "bob"},
+     "retweeted_status": {"id": 1, "text": "a", "user": {"id": 7, "screen_name": "ann"}}},
+    {"id": 3, "text": "c", "user": {"id": 9, "screen_name": "carl"}}]}'
+echo "$small" >"$work/small.json"
+run 0 --file="$work/small.json" count top=1 reach=carl reach=ann
+printed "users 3, tweets 3, hashtags 1, links 12
+1 @bob
+@carl leads to 2 nodes
+@ann leads to 5 nodes"
+
+# --- generated: the same for the same seed, whatever the collector checks meanwhile ---
+
+steps="count top=3 reach=user5 drop=100 count mutate=5000 count check"
+# shellcheck disable=SC2086
+run 0 --generate=2000 --seed=7 $steps
+cp "$work/out" "$work/first"
+same "first line" "users 501, tweets 2000, hashtags 50, links 10594" "$(head -n 1 "$work/first")"
+for mode in checkmark=1 checkmark=1,stw=1 scribble=1 wbcheck=1; do
+    TIDEPOOL=${options:+$options,}$mode
+    export TIDEPOOL
+    # shellcheck disable=SC2086
+    run 0 --generate=2000 --seed=7 $steps
+    cmp -s "$work/first" "$work/out" || fail "$mode: another output: $(cat "$work/out")"
+    # threads that change and walk the graph while others take it apart and cycles run
+    run 0 --generate=2000 --threads=4 mutate=20000 collect check mutate=20000 check
+    same "$mode: checks" 2 "$(grep -c '^intact: [1-9]' "$work/out")"
+done
+TIDEPOOL=$options
+
+# --- the memory comes back: all users go, and of the nodes no more stays than stacks may hold ---
+
+run 0 --generate=20000 memory collect mutate=50000 drop-all collect collect count memory
+printed_count=$(grep '^users' "$work/out")
+same "count" "users 0, tweets 0, hashtags 0, links 0" "$printed_count"
+[ "$(figure objects 1)" -gt 100000 ] || fail "20000 tweets are $(figure objects 1) objects"
+[ "$(figure objects 8)" -lt 1000 ] || fail "of nothing $(figure objects 8) objects stay"
+[ "$(figure bytes 8)" -lt 2000000 ] || fail "of nothing $(figure bytes 8) bytes stay"
+[ "$(figure users 8)" -gt 5000 ] || fail "$(figure users 8) users went"
+
+# --- what is wrong is said ---
+
+run 2
+told '^tp-graph: one of --file and --generate says where the graph comes from$'
+run 2 --generate=10
+told '^tp-graph: no steps'
+run 2 --generate=10 jump
+told '^tp-graph: jump: no such step$'
+run 2 --generate=10 top
+told '^tp-graph: top: needs a value'
+run 2 --generate=10 top=0
+told '^tp-graph: top=0: must be a number from 1 to 100$'
+run 2 --generate=10 count=1
+told '^tp-graph: count=1: takes no value$'
+run 2 --threads=0 --generate=10 count
+told '^tp-graph: --threads=0: must be a number from 1 to 64$'
+run 2 --file="$work/none" count
+told "^tp-graph: $work/none: No such file"
+echo '{"statuses": [}' >"$work/bad"
+run 2 --file="$work/bad" count
+told "^tp-graph: $work/bad:1:15: expected a value"
+echo '{"statuses": [{"id": 1}]}' >"$work/bad"
+run 2 --file="$work/bad" count
+told 'status 1 has no id or no user$'
+echo '[]' >"$work/bad"
+run 2 --file="$work/bad" count
+told 'no array "statuses"$'
+"$graph" --generate=10 count >/dev/full 2>"$work/err"
+same "exit of a full disk" 1 $?
+told 'standard output: '
+
+[ "$failures" -eq 0 ] && echo "all passed"
+exit $((failures != 0))
