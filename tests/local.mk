@@ -21,6 +21,7 @@ unit_tests = \
 	tests/unit/test_gc_alloc \
 	tests/unit/test_gc_failures \
 	tests/unit/test_gc_layout \
+	tests/unit/test_gc_mark \
 	tests/unit/test_gc_rooted \
 	tests/unit/test_gc_sweep \
 	tests/unit/test_heap_central \
@@ -58,9 +59,11 @@ contract_tests = \
 	tests/contract/test_gc \
 	tests/contract/test_gc_coroutines \
 	tests/contract/test_gc_arena \
+	tests/contract/test_gc_barrier \
 	tests/contract/test_gc_cleanups \
 	tests/contract/test_gc_limits \
 	tests/contract/test_gc_regions \
+	tests/contract/test_gc_roots \
 	tests/contract/test_gc_pools \
 	tests/contract/test_gc_stragglers \
 	tests/contract/test_gc_threads \
@@ -233,6 +236,8 @@ tests_unit_test_gc_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_layout_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_layout_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_mark_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_mark_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_rooted_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_rooted_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_sweep_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -264,6 +269,7 @@ tests_unit_test_bytes_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap
 tests_unit_test_arena_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tp_detail_heap_alloc \
 	-Wl,--wrap=tpi_large_alloc -Wl,--wrap=tpi_os_hide -Wl,--wrap=vsnprintf
 tests_unit_test_check_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc -Wl,--wrap=tsearch
+tests_unit_test_gc_mark_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_map
 tests_unit_test_gc_failures_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_os_reserve \
 	-Wl,--wrap=tpi_os_commit -Wl,--wrap=tpi_os_map -Wl,--wrap=tpi_pages_alloc \
 	-Wl,--wrap=tpi_collected_span_new -Wl,--wrap=tpi_collected_large_new \
@@ -428,6 +434,7 @@ check-instructions: bench-instructions
 EXTRA_DIST += \
 	tests/contract/arena_help.h \
 	tests/contract/compilers \
+	tests/contract/gc_help.h \
 	tests/contract/gc_threads_help.h \
 	tests/contract/support.h \
 	tests/contract/test_compilers.sh \

@@ -98,6 +98,36 @@ static void one_alloc(void *context, uint64_t n)
     }
 }
 
+/* One collected object of 64 bytes, from a run of our own: what the collector hands out next, and when
+   it has to be asked, are not the inlined path's. */
+static void one_collected(void *context, uint64_t n)
+{
+    static _Alignas(16) char memory[BENCH_BATCH * 64];
+    static struct tp_gc_type type = {.single = (uint64_t)64 << 32 | 1};
+    struct tp_detail_gc_run *before = tp_detail_gc_self.runs, runs[2] = {{0, 0}, {0, 0}};
+    (void)context;
+    runs[1].end = (uintptr_t)memory + sizeof memory;
+    tp_detail_gc_self.runs = runs;
+    for (uint64_t i = 0; i < n; i += BENCH_BATCH) {
+        runs[1].next = (uintptr_t)memory;
+        for (unsigned j = 0; j < BENCH_BATCH; j++) {
+            void *object = tp_gc_alloc(&type);
+            if (object == NULL)
+                bench_fail("tp_gc_alloc: out of memory");
+            bench_touch(object, i);
+        }
+    }
+    tp_detail_gc_self.runs = before;
+}
+
+/* One store of a pointer while no cycle runs. */
+static void one_store(void *context, uint64_t n)
+{
+    static void *slots[BENCH_BATCH];
+    for (uint64_t i = 0; i < n; i++)
+        tp_gc_store(&slots[i % BENCH_BATCH], context);
+}
+
 /* One push into a vector with room, which is a local variable. */
 static void one_push(void *context, uint64_t n)
 {
@@ -140,6 +170,8 @@ static const struct {
     {"heap_64_batch", heap_64_batch},
     {"heap_1024_pair", heap_1024_pair},
     {"arena_alloc", one_alloc},
+    {"gc_alloc", one_collected},
+    {"gc_store", one_store},
     {"vec_push", one_push},
     {"bytes_from_mem", one_copy},
 };

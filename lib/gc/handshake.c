@@ -12,8 +12,9 @@
    Waiting: rounds over the list. In each, mutators in blocking regions are held and answered for,
    one after the other, without the lock: who is held cannot leave the list. Between rounds it spins
    a little, then sleeps on `answers`, which each answer raises, at most 1 ms, since nobody tells
-   that he goes into a region. Those who do not answer are asked by a signal after 10 ms; a second
-   later a line on stderr names them, and tpi_cycle_stalled is called now and then.
+   that he goes into a region. Those who do not answer are asked by a signal after 10 ms, or almost
+   at once where they have not polled since the last signal; after a second a line on stderr names
+   them, and tpi_cycle_stalled is called now and then.
 
    PARK. Who answers it by himself makes himself HELD, and the collecting thread keeps all whom it
    holds: from then on everybody is HELD, and further handshakes are answered for all, here, until
@@ -27,6 +28,7 @@ enum {
     SLEEP_NS_MIN = 50000,
     SLEEP_NS_MAX = 1000000,
     SIGNAL_NS = 10000000,  /* without an answer: the first signal, and again */
+    EARLY_NS = 200000,     /* the first one to who has not polled since the last one */
     SIGNALS_MAX = 4,       /* at that pace; then only with the warnings' */
     STALL_NS = 1000000000, /* a line on stderr */
     STALLED_NS = 50000000  /* between calls of tpi_cycle_stalled */
@@ -216,6 +218,7 @@ void tpi_world_fork_child(void)
 
 struct round {
     bool signal;     /* send signals to those that are asked in vain */
+    bool early;      /* only to those whom that is known of */
     bool warn;       /* and name one of them */
     unsigned asked;  /* how many have not answered yet */
     int32_t sent_to; /* the last one; 0: nobody */
@@ -232,8 +235,11 @@ static bool has_answered(const struct tpi_mutator *mutator)
 static void ask_again(struct tpi_mutator *mutator, struct round *round)
 {
     round->asked++;
-    if (round->signal && tpi_signal_send(mutator)) {
+    bool early =
+        round->early && !mutator->signalled && tpi_load_relaxed_32(&mutator->straggles) != 0;
+    if ((round->signal || early) && tpi_signal_send(mutator)) {
         mutator->signalled = true;
+        tpi_store_relaxed_32(&mutator->straggles, 1);
         straggle.signals++;
         round->sent_to = mutator->tid;
     }
@@ -332,7 +338,9 @@ static void wait_for_all(void)
     for (;;) {
         uint32_t seen = tpi_load_acquire_32(&answers);
         int64_t waited = tpi_os_now_ns() - start;
-        struct round round = {.signal = waited >= next_signal, .warn = waited >= STALL_NS};
+        struct round round = {.signal = waited >= next_signal,
+                              .early = waited >= EARLY_NS,
+                              .warn = waited >= STALL_NS};
         if (round.signal)
             next_signal = waited + (++signals < SIGNALS_MAX ? SIGNAL_NS : STALL_NS);
         go_round(&round);

@@ -254,9 +254,9 @@ static void scan_buffers(struct marker *marker, size_t bytes)
 
 void tpi_mark_lose(uint8_t *mark)
 {
-    tpi_store_relaxed_8(mark, (uint8_t)(tpi_mark_color | TPI_MARK_LOST));
-    tpi_store_release_32(&lost, 1);
     tpi_found_set();
+    tpi_store_release_8(mark, (uint8_t)(tpi_mark_color | TPI_MARK_LOST));
+    tpi_store_release_32(&lost, 1);
 }
 
 static void find_lost_in_span(struct marker *marker, const struct tpi_span *span)

@@ -104,8 +104,10 @@ static void answer(const struct tpi_registers *registers, void *mutator)
 void tpi_mutator_poll(struct tpi_mutator *mutator)
 {
     /* Pairs with the release in tpi_handshake. */
-    if (tpi_load_acquire_32(&mutator->requested) != tpi_load_relaxed_32(&mutator->answered))
-        tpi_with_registers(answer, mutator);
+    if (tpi_load_acquire_32(&mutator->requested) == tpi_load_relaxed_32(&mutator->answered))
+        return;
+    tpi_store_relaxed_32(&mutator->straggles, 0);
+    tpi_with_registers(answer, mutator);
 }
 
 void tp_detail_gc_safepoint(void)
@@ -216,6 +218,7 @@ static void record_give(struct tpi_mutator *record)
     record->self = NULL;
     record->buffer = NULL;
     record->edit_count = 0;
+    record->straggles = 0;
     record->stacks = NULL;
     record->blocking_depth = 0;
     record->assist_debt = 0;

@@ -80,6 +80,7 @@ struct tpi_mutator {
     int32_t tid;
     pthread_t thread;
     bool signalled, warned;              /* in this handshake; the collecting thread's */
+    uint32_t straggles;                  /* atomic: has not polled since a signal was sent */
     int64_t assist_debt;                 /* bytes of marking that it owes */
 
     /* Counters: owner writes, anybody reads. */

@@ -44,6 +44,74 @@ static void cycles(void **state)
     assert_int_equal(gc_memory_limit_set(limit), limit);
 }
 
+struct link {
+    struct link *next, *other;
+    void *more[];
+};
+TP_GC_TYPE(link_type, struct link, next, other);
+
+static void count_up(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static void collected_objects(void **state)
+{
+    static struct link *root;
+    (void)state;
+    assert_int_equal(gc_thread_attach(), 0);
+    struct link *one = gc_alloc(&link_type), *two = gc_alloc_array(&link_type, 2);
+    struct link *flex = gc_alloc_flex(&link_type, 3);
+    void **conservative = gc_alloc_conservative(64);
+    assert_true(one != NULL && two != NULL && flex != NULL && conservative != NULL);
+    assert_non_null(gc_alloc_leaf(100));
+    assert_int_equal(gc_root_add(&root, sizeof root), 0);
+    gc_store(&root, one);
+    gc_store(&one->next, two);
+    assert_true(gc_cas(&one->next, two, flex));
+    assert_ptr_equal(gc_exchange(&one->other, two), NULL);
+    gc_move(conservative, (void **)&one->next, 2);
+    assert_ptr_equal(conservative[1], two);
+    gc_edit_begin(two);
+    gc_edit_end(two);
+    gc_shade(two);
+    assert_ptr_equal(gc_pin(two), two);
+    gc_unpin(two);
+    gc_safepoint();
+    gc_store(&root, (struct link *)NULL);
+    assert_int_equal(gc_root_remove(&root), 0);
+    tp_gc_weak *weak = gc_weak_make(one);
+    assert_ptr_equal(gc_weak_get(weak), one);
+    gc_weak_free(weak);
+    int calls_up = 0;
+    gc_cleanup_cancel(gc_cleanup_add(one, count_up, &calls_up));
+    gc_blocking_begin();
+    gc_blocking_end();
+    assert_ptr_equal(gc_blocking_call(nothing, &calls_up), &calls_up);
+    static char stack[4096];
+    assert_int_equal(gc_stack_add(stack, sizeof stack), 0);
+    assert_int_equal(gc_stack_remove(stack), 0);
+    assert_int_equal(calls_up, 0);
+    gc_thread_detach();
+}
+
+static void statistics(void **state)
+{
+    tp_memstats stats;
+    (void)state;
+    memstats_read(&stats);
+    assert_true(stats.num_gc > 0);
+    FILE *stream = fopen("/dev/null", "w");
+    assert_non_null(stream);
+    assert_int_equal(memstats_print(stream), 0);
+    fclose(stream);
+}
+
 static char *formatted(tp_arena *arena, const char *format, ...)
 {
     va_list arguments;
@@ -159,9 +227,14 @@ static void pools_of_buffers(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pools),   cmocka_unit_test(cycles),
-        cmocka_unit_test(arenas),  cmocka_unit_test(pools_of_arenas),
-        cmocka_unit_test(buffers), cmocka_unit_test(pools_of_buffers),
+        cmocka_unit_test(pools),
+        cmocka_unit_test(cycles),
+        cmocka_unit_test(arenas),
+        cmocka_unit_test(pools_of_arenas),
+        cmocka_unit_test(buffers),
+        cmocka_unit_test(pools_of_buffers),
+        cmocka_unit_test(collected_objects),
+        cmocka_unit_test(statistics),
     };
     (void)argc;
     support_start(argv, support_no_scenarios);

@@ -23,7 +23,7 @@
 #define COLOR_OF_NEW(t) (m[t].black -> MARKED : WHITE)
 #endif
 #if defined(BROKEN_NO_RESTART)
-#define AFTER_SIGNAL TIDY goto gap
+#define AFTER_SIGNAL TIDY; goto gap
 #else
 #define AFTER_SIGNAL FORGET; TIDY
 #endif
@@ -32,9 +32,9 @@
 #else
 #define HAND_OVER_IN_ANSWER(t) hand_over(t)
 #endif
-#define SHADE_BEFORE_GIVING
-#define GIVER_FOUND
-#define GIVER_SHADE
+#define SHADE_BEFORE_GIVING skip
+#define GIVER_FOUND skip
+#define GIVER_SHADE skip
 #define TAKE channel = 0
 #if defined(BROKEN_NO_TRANSFER_SHADE)
 #elif defined(BROKEN_GIVER_SHADES_FIRST)
@@ -500,23 +500,20 @@ more:
         live_ = 0
     }
     shake(OFF, false, false);
-    atomic {
+#ifndef LAZY
+    atomic { sweep(1); sweep(2); sweep(3) }
+#endif
+    do
+    :: atomic { unswept[1] -> sweep(1); TIDY }
+    :: atomic { !unswept[1] && unswept[2] -> sweep(2); TIDY }
+    :: atomic { !unswept[1] && !unswept[2] && unswept[3] -> sweep(3); TIDY }
+    :: atomic { !unswept[1] && !unswept[2] && !unswept[3] ->
+        assert(garbage == 0);
         list = 0;
         found = false;
-        sweep(1);
-#ifdef LAZY
-    }
-    atomic {
-#endif
-        sweep(2);
-#ifdef LAZY
-    }
-    atomic {
-#endif
-        sweep(3);
-        assert(garbage == 0);
-        goto begin
-    }
+        TIDY;
+        goto begin }
+    od
 }
 
 init
