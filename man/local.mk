@@ -9,8 +9,12 @@ dist_man_MANS = \
 	man/tp_arena_create.3 \
 	man/tp_bytes_from_str.3 \
 	man/tp_bytes_pool_create.3 \
+	man/tp_gc_alloc.3 \
+	man/tp_gc_cleanup_add.3 \
 	man/tp_gc_collect.3 \
+	man/tp_gc_thread_attach.3 \
 	man/tp_heap_alloc.3 \
+	man/tp_memstats_read.3 \
 	man/tp_pool_create.3 \
 	man/tp_vec.3
 

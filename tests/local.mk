@@ -61,6 +61,8 @@ contract_tests = \
 	tests/contract/test_gc_arena \
 	tests/contract/test_gc_barrier \
 	tests/contract/test_gc_cleanups \
+	tests/contract/test_gc_cycle \
+	tests/contract/test_gc_fork \
 	tests/contract/test_gc_limits \
 	tests/contract/test_gc_regions \
 	tests/contract/test_gc_roots \
@@ -71,6 +73,7 @@ contract_tests = \
 	tests/contract/test_header \
 	tests/contract/test_heap \
 	tests/contract/test_heap_abuse \
+	tests/contract/test_memstats \
 	tests/contract/test_nested \
 	tests/contract/test_options \
 	tests/contract/test_pool \

@@ -185,7 +185,8 @@ func runTrees(measurement string, size, threads int) (float64, string) {
 	for _, w := range watches[1:] {
 		watches[0].add(w)
 	}
-	return float64(watches[0].longest), fmt.Sprintf(" p9999=%d wall=%.0f", watches[0].part(0.9999), wall)
+	return float64(watches[0].longest),
+		fmt.Sprintf(" p9999=%d wall=%.0f", watches[0].part(0.9999), wall)
 }
 
 func runBrief() (float64, string) {
@@ -216,9 +217,10 @@ func TestCollector(t *testing.T) {
 	stats.PauseQuantiles = make([]time.Duration, 2)
 	debug.ReadGCStats(&stats)
 	runtime.ReadMemStats(&memory)
-	fmt.Printf("measurement=%s size=%s threads=%d subject=go n=1 min=%.4f%s cpu=%d peak=%d cycles=%d told=%d\n",
-		measurement, sized, threads, figure, extra, cpuTime(), peakKiB(), memory.NumGC,
-		stats.PauseQuantiles[1].Nanoseconds())
+	fmt.Printf("measurement=%s size=%s threads=%d subject=go n=1 min=%.4f%s",
+		measurement, sized, threads, figure, extra)
+	fmt.Printf(" cpu=%d peak=%d cycles=%d told=%d\n",
+		cpuTime(), peakKiB(), memory.NumGC, stats.PauseQuantiles[1].Nanoseconds())
 }
 
 func store(objects []*brief, n int) {

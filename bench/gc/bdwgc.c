@@ -3,7 +3,7 @@
    searched conservatively, thread-local free lists, parallel marking by as many threads as
    GC_MARKERS says. It stops the world: how long is the time between its own events. */
 #define GC_THREADS
-#include <gc/gc.h>
+#include <gc.h>
 
 #include "subject.h"
 

@@ -98,8 +98,8 @@ static void one_alloc(void *context, uint64_t n)
     }
 }
 
-/* One collected object of 64 bytes, from a run of our own: what the collector hands out next, and when
-   it has to be asked, are not the inlined path's. */
+/* One collected object of 64 bytes, from a run of our own: what the collector hands out next, and
+   when it has to be asked, are not the inlined path's. */
 static void one_collected(void *context, uint64_t n)
 {
     static _Alignas(16) char memory[BENCH_BATCH * 64];

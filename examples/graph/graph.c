@@ -15,6 +15,22 @@ TP_GC_TYPE(edge_type, struct graph_edge, next, to);
 TP_GC_TYPE(entry_type, struct graph_entry, next, node);
 TP_GC_TYPE(index_type, struct graph_index, buckets);
 
+/* Whoever has the lock may have to wait for the collector, in a store; so the collector must not
+   have to wait for those who wait for the lock. */
+static void lock(struct graph *graph)
+{
+    if (pthread_mutex_trylock(&graph->lock) == 0)
+        return;
+    tp_gc_blocking_begin();
+    pthread_mutex_lock(&graph->lock);
+    tp_gc_blocking_end();
+}
+
+static void unlock(struct graph *graph)
+{
+    pthread_mutex_unlock(&graph->lock);
+}
+
 uint64_t graph_hash(tp_view text)
 {
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
@@ -116,14 +132,14 @@ struct graph_node *graph_intern(struct graph *graph, enum graph_kind kind, uint6
     if (node == NULL || entry == NULL)
         return NULL;
     tp_gc_store(&entry->node, node);
-    pthread_mutex_lock(&graph->lock);
+    lock(graph);
     there = graph_find(graph, kind, id); /* somebody was faster */
     if (there == NULL) {
         tp_gc_store(&entry->next, *bucket);
         tp_gc_store(bucket, entry);
         graph->counts[kind]++;
     }
-    pthread_mutex_unlock(&graph->lock);
+    unlock(graph);
     return there != NULL ? there : node;
 }
 
@@ -165,20 +181,20 @@ bool graph_link(struct graph *graph, struct graph_node *from, enum graph_link li
     struct graph_edge *there = edge_make(link, to), *back = edge_make(counterpart(link), from);
     if (there == NULL || back == NULL)
         return false;
-    pthread_mutex_lock(&graph->lock);
+    lock(graph);
     edge_add(from, there);
     edge_add(to, back);
-    pthread_mutex_unlock(&graph->lock);
+    unlock(graph);
     return true;
 }
 
 void graph_unlink(struct graph *graph, struct graph_node *from, enum graph_link link,
                   struct graph_node *to)
 {
-    pthread_mutex_lock(&graph->lock);
+    lock(graph);
     edge_remove(from, link, to);
     edge_remove(to, counterpart(link), from);
-    pthread_mutex_unlock(&graph->lock);
+    unlock(graph);
 }
 
 struct graph_node *graph_linked(const struct graph_node *node, enum graph_link link)
@@ -193,7 +209,7 @@ bool graph_drop(struct graph *graph, struct graph_node *node)
 {
     struct graph_entry **at = &graph->index->buckets[bucket_of(graph, node->kind, node->id)];
     bool found;
-    pthread_mutex_lock(&graph->lock);
+    lock(graph);
     while (*at != NULL && (*at)->node != node)
         at = &(*at)->next;
     found = *at != NULL;
@@ -201,7 +217,7 @@ bool graph_drop(struct graph *graph, struct graph_node *node)
         tp_gc_store(at, (*at)->next);
         graph->counts[node->kind]--;
     }
-    pthread_mutex_unlock(&graph->lock);
+    unlock(graph);
     return found;
 }
 
@@ -218,9 +234,9 @@ size_t graph_drop_user(struct graph *graph, struct graph_node *user)
 
 void graph_drop_all(struct graph *graph)
 {
-    pthread_mutex_lock(&graph->lock);
+    lock(graph);
     for (size_t i = 0; i < graph->index->buckets_n; i++)
         tp_gc_store(&graph->index->buckets[i], NULL);
     memset(graph->counts, 0, sizeof(graph->counts));
-    pthread_mutex_unlock(&graph->lock);
+    unlock(graph);
 }

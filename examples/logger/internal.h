@@ -31,15 +31,23 @@ static inline void count_add(counter *count, uint64_t n)
     atomic_store_explicit(count, count_read(count) + n, memory_order_relaxed);
 }
 
+/* What a producer leads to. With --alloc=gc this is a root: a batch is to be found in `sent` for as
+   long as it may be in the ring, into whose slots the collector does not look. */
+struct batches {
+    struct record *first, *last; /* of the batch that fills up */
+    struct record *sent[RING_SLOTS];
+};
+
 struct producer {
     _Alignas(CK_MD_CACHELINE) struct ring ring;
     struct logger *log;
     struct producer *next; /* in the registry; never changes */
     bool owned;            /* by a living thread; under registry_lock */
     atomic_bool locked;
-    struct record *first, *last; /* the batch that fills up; under the lock */
-    atomic_uint pending;         /* its lines; changes under the lock */
-    struct stamp stamp;          /* from here on the owner's */
+    struct batches batch; /* under the lock */
+    unsigned sent_next;   /* the oldest of batch.sent; under the lock */
+    atomic_uint pending;  /* lines of the batch that fills up; changes under the lock */
+    struct stamp stamp;   /* from here on the owner's */
     counter gets, filtered, lost, dropped, waits;
 };
 

@@ -197,7 +197,7 @@ bool logger_close(struct logger *log, struct logger_stats *stats)
     pthread_key_delete(log->key);
     for (struct producer *p = atomic_load(&log->producers), *next; p != NULL; p = next) {
         next = p->next;
-        records_forget(&log->records, p);
+        records_forget(&log->records, &p->batch);
         free(p);
     }
     records_close(&log->records);

@@ -46,6 +46,15 @@ void back_off(unsigned *turn)
     }
 }
 
+/* Whoever has the lock may have to wait for the collector, which does not wait for who waits here.
+ */
+static void registry_lock(struct logger *log)
+{
+    tp_gc_blocking_begin();
+    pthread_mutex_lock(&log->registry_lock);
+    tp_gc_blocking_end();
+}
+
 static struct producer *take_over(struct logger *log)
 {
     struct producer *producer = atomic_load_explicit(&log->producers, memory_order_relaxed);
@@ -61,7 +70,7 @@ static struct producer *make(struct logger *log)
         return NULL;
     memset(producer, 0, sizeof(*producer));
     ring_init(&producer->ring);
-    if (!records_remember(&log->records, producer, sizeof(*producer))) {
+    if (!records_remember(&log->records, &producer->batch, sizeof(producer->batch))) {
         free(producer);
         return NULL;
     }
@@ -77,7 +86,7 @@ struct producer *producer_of_thread(struct logger *log)
     struct producer *producer = pthread_getspecific(log->key);
     if (producer != NULL)
         return producer;
-    pthread_mutex_lock(&log->registry_lock);
+    registry_lock(log);
     producer = take_over(log);
     if (producer == NULL)
         producer = make(log);
@@ -97,7 +106,7 @@ void producer_release(void *argument)
 {
     struct producer *producer = argument;
     struct logger *log = producer->log;
-    pthread_mutex_lock(&log->registry_lock);
+    registry_lock(log);
     producer->owned = false;
     pthread_mutex_unlock(&log->registry_lock);
 }
@@ -105,13 +114,15 @@ void producer_release(void *argument)
 /* Under the lock. */
 static bool publish(struct producer *producer)
 {
-    if (producer->first == NULL)
+    struct batches *batch = &producer->batch;
+    if (batch->first == NULL)
         return true;
-    tp_gc_shade(producer->first); /* ck stores it where the collector is not told */
-    if (!ring_enqueue(&producer->ring, producer->first))
+    if (!ring_enqueue(&producer->ring, batch->first))
         return false;
-    producer->first = NULL;
-    producer->last = NULL;
+    /* first leads to it until then; the oldest was taken from the ring long ago */
+    tp_gc_store(&batch->sent[producer->sent_next++ % RING_SLOTS], batch->first);
+    batch->first = NULL;
+    batch->last = NULL;
     atomic_store_explicit(&producer->pending, 0, memory_order_relaxed);
     return true;
 }
@@ -164,6 +175,7 @@ static bool lock_with_room(struct producer *producer, bool *published)
 bool producer_append(struct producer *producer, struct record *line)
 {
     struct logger *log = producer->log;
+    struct batches *batch = &producer->batch;
     unsigned pending;
     bool published = false;
     if (!lock_with_room(producer, &published)) {
@@ -173,11 +185,11 @@ bool producer_append(struct producer *producer, struct record *line)
         return false;
     }
     line->next = NULL;
-    if (producer->first != NULL)
-        tp_gc_store(&producer->last->next, line);
+    if (batch->first != NULL)
+        tp_gc_store(&batch->last->next, line);
     else
-        tp_gc_store(&producer->first, line);
-    tp_gc_store(&producer->last, line);
+        tp_gc_store(&batch->first, line);
+    tp_gc_store(&batch->last, line);
     pending = atomic_load_explicit(&producer->pending, memory_order_relaxed) + 1;
     atomic_store_explicit(&producer->pending, pending, memory_order_relaxed);
     if (pending == BATCH_LINES && publish(producer))

@@ -5,10 +5,10 @@
    given back, so whoever gets one sets its header; the text behind `length` is nobody's.
    record_get is called by threads that log, record_put by the writer.
 
-   With gc nobody gives a record back: the collector finds out when no thread, no batch and no ring
-   leads to it any more. For that, pointers to records are stored with tp_gc_store (which is a plain
-   store where nothing is collected), what is in a ring was shaded before, producers are roots, and
-   threads say when they block. The other modes pay for that with a test of a thread-local flag. */
+   With gc nobody gives a record back: the collector finds out when no thread and no batch leads to
+   it any more. For that, pointers to records are stored with tp_gc_store (which is a plain store
+   where nothing is collected), the batches of producers are roots, and threads say when they
+   block. The other modes pay for that with a test of a thread-local flag. */
 #ifndef EXAMPLES_LOGGER_RECORD_H
 #define EXAMPLES_LOGGER_RECORD_H
 

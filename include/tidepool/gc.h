@@ -178,16 +178,17 @@ TP_API int tp_gc_stack_remove(void *base);
 /* Runs fn(arg) on the service thread after a cycle found that `object` is not reachable: once, in
    no order, and not at exit. The object is gone by then. What arg points to is kept alive until it
    ran; so arg must not lead to the object. fn may allocate. Returns a handle, good until fn begins
-   or it is cancelled. NULL + errno: ENOMEM; EINVAL where `object` is no collected object, is a
-   pool's (its end is destruct), or is arg. */
+   or it is cancelled. NULL + errno: ENOMEM; EINVAL where `object` is not the start of a collected
+   object, is a pool's (its end is destruct), where arg points into it, or fn is NULL. */
 typedef struct tp_gc_cleanup tp_gc_cleanup;
 TP_API TP_NODISCARD tp_gc_cleanup *tp_gc_cleanup_add(void *object, void (*fn)(void *arg),
                                                      void *arg);
-/* fn will not run. NULL is ignored. Only while the object is reachable. */
+/* fn will not run. NULL is ignored. Only while the object is reachable; aborts where it is found
+   not to be, or the handle not to be good. */
 TP_API void tp_gc_cleanup_cancel(tp_gc_cleanup *cleanup);
 
 /* A reference that does not keep its object alive. The caller owns it: tp_gc_weak_free, at any time.
-   NULL + errno: ENOMEM; EINVAL where `object` is no collected object. */
+   NULL + errno: ENOMEM; EINVAL where `object` is not the start of a collected object. */
 typedef struct tp_gc_weak tp_gc_weak;
 TP_API TP_NODISCARD tp_gc_weak *tp_gc_weak_make(void *object);
 /* The object, or NULL after a cycle found it unreachable. Attaches the thread; NULL too for want of

@@ -22,12 +22,13 @@ TP_BEGIN_DECLS
 
 typedef struct tp_pool tp_pool;
 
-/* The objects themselves are collected. Comes with the collector: EINVAL until then. */
+/* The objects themselves are collected: one that is in use may be pointed at from the collected heap,
+   and one that nothing leads to any more may just be forgotten instead of being put. */
 #define TP_POOL_COLLECTED 1u
 
 typedef struct tp_pool_options {
     const char *name; /* in stats and profiles; copied; may be NULL */
-    size_t size, align;                              /* bytes; size 0: objects come from make() */
+    size_t size, align; /* bytes; size 0: the gc_type's, or objects come from make() */
     void *(*make)(void *context);                    /* foreign object, NULL = failed */
     /* Once per object made; 0, or a negative errno that get then fails with (EINVAL if
        positive). */
@@ -40,9 +41,24 @@ typedef struct tp_pool_options {
        thread may drop somewhat before the bound is reached. */
     size_t idle_max;
     size_t live_max;                                 /* bound on objects that exist, 0 = none */
-    const tp_gc_type *gc_type;                       /* NULL; comes with the collector */
-    unsigned flags; /* 0; TP_POOL_COLLECTED comes with the collector */
+    /* Where objects point into the collected heap; NULL: nowhere. What they point to lives while they
+       are in use or idle, and no longer. */
+    const tp_gc_type *gc_type;
+    unsigned flags; /* 0 or TP_POOL_COLLECTED */
 } tp_pool_options;
+
+/* Pools with a gc_type or TP_POOL_COLLECTED:
+   - No make; align is 16 at most. Objects are zeroed when they are made, before construct runs;
+     tools do not see that idle ones are out of bounds.
+   - Pointers are stored into them with tp_gc_store, in construct too, or between tp_gc_edit_begin
+     and tp_gc_edit_end.
+   - get, put and reserve attach their thread. Get fails with ENOMEM where that fails. destruct runs
+     attached.
+   - Without TP_POOL_COLLECTED an object is explicit, as in other pools: in use until it is put.
+   - With it, destruct runs for what the pool drops (cycles, trim, destroy, keep, idle_max) and not
+     for what was forgotten; the dropped memory is the collector's. There is no live_max, and no
+     cleanup: destruct is that. After tp_pool_destroy nothing may be put: the pool does not linger.
+     While a cycle marks, each get and put is a call. */
 
 /* With keep or reset a put is a call, under the thread's own lock for a moment; without, it is
    inlined. Where a new object must be as one that was reset, give construct too. */
@@ -57,7 +73,8 @@ typedef struct tp_pool_stats {
     uint64_t made;    /* objects made, by gets and by tp_pool_reserve */
     uint64_t dropped; /* objects destructed and given back */
     uint64_t idle;    /* objects that nobody uses now */
-    uint64_t live;    /* objects that exist now: idle ones and those in use */
+    uint64_t live;    /* objects that exist now: idle ones and those in use. Of collected ones: made
+                         less dropped, so with those that were forgotten */
     uint64_t waits;   /* tp_pool_get_wait calls that slept */
     uint64_t waiting; /* threads that sleep in tp_pool_get_wait now */
     uint64_t stolen;  /* objects taken from other threads' spare magazines */
@@ -66,9 +83,10 @@ typedef struct tp_pool_stats {
 } tp_pool_stats;
 
 /* Creates a pool. The options are copied. The caller owns it: tp_pool_destroy.
-   NULL and errno: EINVAL (no size and no make; make with a size or without destruct; align not a
-   power of two; an unknown flag or a gc_type), EOVERFLOW (size too large), ENOMEM, or
-   EAGAIN when TP_POOLS_MAX pools exist. Any thread. */
+   NULL and errno: EINVAL (no size, make or gc_type; make with a size or without destruct; align not
+   a power of two; an unknown flag; a size below the gc_type's, make, align above 16 or live_max
+   where the collector has a part in it), EOVERFLOW (size too large), ENOMEM, or EAGAIN when
+   TP_POOLS_MAX pools exist. Any thread. */
 TP_API TP_NODISCARD tp_pool *tp_pool_create(const tp_pool_options *options);
 
 /* The bound on pools that exist at one time in a process. */
@@ -131,7 +149,8 @@ static inline void tp_pool_put(tp_pool *pool, void *object)
 #endif
 
 /* Hands out an idle object as it was put (it is not zeroed), or a new one: made by the pool's make,
-   or memory of `size` bytes with undefined contents on which construct was run.
+   or memory of `size` bytes with undefined contents (zeroed with gc_type or TP_POOL_COLLECTED) on
+   which construct was run.
    The caller owns it until tp_pool_put. NULL and errno: ENOMEM, EAGAIN at live_max, or the error
    that construct returned. */
 #ifdef TP_CALLS

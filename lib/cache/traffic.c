@@ -116,8 +116,7 @@ static struct tpi_thread *enter(struct tpi_cache *cache, struct tp_detail_local 
     return thread;
 }
 
-static void leave(struct tpi_thread *thread, struct tpi_cache *cache,
-                  struct tp_detail_local *local)
+static void leave(struct tpi_thread *thread, struct tpi_cache *cache, struct tp_detail_local *local)
 {
     bool destroyed = (tpi_load_relaxed_32(&cache->closed) & TPI_CLOSED_DESTROYED) != 0;
     if (destroyed && local->loaded == 0 && local->previous == 0 && local->victims == 0)
@@ -386,8 +385,8 @@ static size_t put_some(struct tpi_cache *cache, void *const *objects, size_t n, 
         room = make_room(cache, local);
         if (room == ROOM_NEEDS_MAGAZINE) {
             leave(thread, cache, local);
-            bool stocked = tpi_magazine_stock(tpi_load_relaxed_32(&cache->capacity)) &&
-                           tpi_magazine_stock(6);
+            bool stocked =
+                tpi_magazine_stock(tpi_load_relaxed_32(&cache->capacity)) && tpi_magazine_stock(6);
             thread = enter(cache, &local);
             if (!stocked)
                 break;

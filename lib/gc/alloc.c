@@ -99,7 +99,7 @@ static bool run_next(struct tpi_mutator *mutator, const struct tpi_layout *layou
     if (span == NULL)
         return false;
     if (owned->epoch != mutator->epoch) { /* it was swept meanwhile, or will be now */
-        (void)tpi_span_sweep(span, mutator->epoch);
+        tpi_span_sweep(span, mutator->epoch);
         owned->epoch = mutator->epoch;
         owned->slot = 0;
     }
@@ -278,7 +278,7 @@ void tpi_runs_release(struct tpi_mutator *mutator)
         struct tpi_span *span = owned->span;
         unsigned first = 0, n = run_rest(mutator, number, &first);
         if (span != NULL)
-            (void)tpi_span_sweep(span, mutator->epoch);
+            tpi_span_sweep(span, mutator->epoch);
         if (n > 0) {
             change_bits(span->alloc_bits, first, n, false);
             span->free_slots = (uint16_t)(span->free_slots + n);

@@ -21,7 +21,12 @@
    Counters are atomic; the goal and what follows from it change under the pacer's lock. */
 #include "gc/collector.h"
 
-enum { GOAL_MIN = 4 << 20, ASSIST_BYTES = 64 << 10 };
+enum {
+    GOAL_MIN = 4 << 20,
+    ASSIST_BYTES = 64 << 10, /* in one call; and it ends after */
+    ASSIST_NS = 50000,       /* so long, which it looks at after each */
+    ASSIST_STEP = 8 << 10
+};
 
 static uint64_t allocated;   /* atomic; bytes since the start */
 static uint64_t marking;     /* atomic; 1: mutators may mark */
@@ -33,6 +38,8 @@ static uint64_t due = GOAL_MIN / 2; /* of `allocated`: a cycle is due */
 static uint64_t goal = GOAL_MIN;    /* bytes live */
 static uint64_t goal_at = GOAL_MIN; /* of `allocated`: the goal is reached */
 static uint64_t runway;
+static uint64_t goal_before;   /* the goal of the cycle that marked last */
+static uint64_t spans_most;    /* bytes of spans when marking ended */
 static uint64_t mark_begun;    /* of `allocated`: this cycle's BLACK */
 static uint64_t mark_way;      /* bytes from there to the goal */
 static uint64_t mark_live;     /* bytes live then */
@@ -83,14 +90,18 @@ void tpi_growth_set(int percent, uint64_t room)
     tpi_store_relaxed_64(&due, next == UINT64_MAX ? UINT64_MAX : now + until);
 }
 
+/* As Go's scavenger: what spans took when marking ended, the most of a cycle, scaled by how the
+   goal changed, and a tenth more. What they took in the cycles before is forgotten by an eighth
+   each time: pages that are given back in one cycle and taken in the next cost a fault each. */
 uint64_t tpi_growth_left(void)
 {
-    uint64_t live = tpi_growth_live();
-    uint64_t most = tpi_load_relaxed_64(&goal);
-    if (most == UINT64_MAX)
-        most = live + live / 2;
-    most += most / 10;
-    return most > live ? most - live : 0;
+    uint64_t now = tpi_heap_collected();
+    double most = (double)tpi_load_relaxed_64(&spans_most);
+    uint64_t to = tpi_load_relaxed_64(&goal), from = tpi_load_relaxed_64(&goal_before);
+    if (to != UINT64_MAX && from != UINT64_MAX)
+        most *= (double)to / (double)from;
+    most *= 1.1;
+    return most > (double)now ? (uint64_t)most - now : 0;
 }
 
 /* --- a cycle: the collecting thread --- */
@@ -130,6 +141,9 @@ void tpi_pacer_marking_ended(void)
     tpi_store_relaxed_64(&base, begun);
     tpi_store_relaxed_64(&stacks, stack_bytes);
     tpi_store_relaxed_64(&roots, tpi_roots_bytes());
+    uint64_t most = tpi_load_relaxed_64(&spans_most);
+    tpi_store_relaxed_64(&spans_most, tpi_max(tpi_heap_collected(), most - most / 8));
+    tpi_store_relaxed_64(&goal_before, tpi_load_relaxed_64(&goal));
     tpi_pacer_marked();
 }
 
@@ -150,15 +164,19 @@ static uint64_t behind(uint64_t now)
 
 static TPI_COLD void assist(struct tpi_mutator *mutator, uint64_t bytes)
 {
-    int64_t begin = tpi_os_now_ns();
-    size_t did = 0;
+    int64_t begin = tpi_os_now_ns(), now = begin;
+    uint64_t paid = 0, did;
+    bytes = tpi_min(bytes, (uint64_t)ASSIST_BYTES);
     tpi_runtime_enter(mutator);
-    if (tpi_load_relaxed_64(&marking) != 0)
-        did = tpi_mark_some((size_t)tpi_min(bytes, (uint64_t)ASSIST_BYTES));
+    do {
+        did = tpi_load_relaxed_64(&marking) != 0 ? tpi_mark_some(ASSIST_STEP) : 0;
+        paid += did;
+        now = tpi_os_now_ns();
+    } while (did != 0 && paid < bytes && now - begin < ASSIST_NS);
     tpi_runtime_leave(mutator);
-    if (did == 0)
+    if (paid == 0)
         return;
-    tpi_count(&assisted_ns, (uint64_t)(tpi_os_now_ns() - begin));
+    tpi_count(&assisted_ns, (uint64_t)(now - begin));
     tpi_held_up(mutator, begin);
 }
 

@@ -45,7 +45,8 @@ bool tpi_check_name(uintptr_t address, struct tpi_named *named)
     if (state == TPI_SPAN_COLLECTED) {
         slot = tpi_class_slot(&tpi_classes[tpi_span_class(span)], address - span->base);
         bytes = layout->slot_bytes;
-        if (slot >= span->slots || (span->alloc_bits[slot / 64] >> slot % 64 & 1) == 0)
+        if (slot >= span->slots ||
+            (tpi_load_acquire_64(&span->alloc_bits[slot / 64]) >> slot % 64 & 1) == 0)
             return false;
     }
     *named = (struct tpi_named){span, slot, span->base + slot * bytes, bytes,

@@ -137,7 +137,8 @@ void tpi_cleanups_scan(void)
 {
     struct tpi_buffer *buffer = NULL;
     walk(scan, &buffer);
-    /* Left from a cycle that a callback's fork ended, mostly none. Only this thread takes them out. */
+    /* Left from a cycle that a callback's fork ended, mostly none. Only this thread takes them out.
+     */
     for (struct tpi_link *link = due.next; link != &due; link = link->next)
         (void)scan(cleanup_of(link), &buffer);
     (void)tpi_buffer_hand_over(&buffer);

@@ -172,8 +172,9 @@ void tpi_rooted_scan(struct tpi_buffer **buffer);
 
 void tpi_sweep_begin(void); /* the epoch goes up; before OFF */
 void tpi_sweep_all(void);   /* after OFF has ended */
-/* Sweeps one span unless it is in `epoch` already; afterwards it is. Returns free slots. */
-uint32_t tpi_span_sweep(struct tpi_span *span, uint32_t epoch);
+/* Sweeps one span unless it is in `epoch` already; afterwards it is. free_slots are
+   its owner's to read, or under its layout's lock where it has none. */
+void tpi_span_sweep(struct tpi_span *span, uint32_t epoch);
 /* A span of the layout with free slots, swept in `epoch`, and now the mutator's; NULL: none. */
 struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, struct tpi_mutator *mutator);
 /* The owner, in its runtime, gives a span up. Under the layout's lock. */

@@ -77,6 +77,8 @@ bool tpi_asked_to_park(void)
 static void park(struct tpi_mutator *mutator, const struct tpi_registers *registers)
 {
     mutator->registers = *registers;
+    if (!tpi_os_alternate_stack(&mutator->other_low, &mutator->other_high))
+        mutator->other_low = mutator->other_high = 0; /* only this thread can tell */
     mutator->parked = true;
     tpi_store_release_32(&mutator->state, TPI_HELD);
     tpi_handshake_wake();

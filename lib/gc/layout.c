@@ -440,8 +440,16 @@ void tpi_layouts_unlock_all(void)
     tpi_unlock(&layouts_lock);
 }
 
-/* Spans of threads that are not there any more are nobody's. One that was being swept is swept once
-   more: see sweep.c. */
+static unsigned clear_bits(const struct tpi_span *span)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < TPI_SPAN_WORDS; i++)
+        count += tpi_bit_count(~span->alloc_bits[i]);
+    return count;
+}
+
+/* Spans of threads that are not there any more are nobody's; one that was being swept is swept once
+   more (sweep.c). Their owner, or sweeper, may have changed bits and not yet counted them. */
 static void adopt(struct tpi_layout *layout, const struct tpi_mutator *survivor)
 {
     layout->partial = layout->partial_last = NULL;
@@ -452,6 +460,7 @@ static void adopt(struct tpi_layout *layout, const struct tpi_mutator *survivor)
         if (span->owner == survivor && survivor != NULL)
             continue;
         span->owner = NULL;
+        span->free_slots = (uint16_t)clear_bits(span);
         if (span->free_slots > 0)
             tpi_partial_add(layout, span);
     }

@@ -11,7 +11,7 @@
 
 enum tpi_layout_flags {
     TPI_LAYOUT_POOLED = 1, /* collected objects of a pool */
-    TPI_LAYOUT_ROOT = 2    /* a pool's explicit objects: each allocated slot is a root, never swept */
+    TPI_LAYOUT_ROOT = 2    /* a pool's explicit objects: allocated slots are roots, never swept */
 };
 
 struct tpi_layout {
@@ -31,7 +31,7 @@ struct tpi_layout {
 
     /* Spans. */
     struct tpi_lock lock TPI_ALIGNED(TPI_CACHE_LINE); /* rank LAYOUT */
-    struct tpi_span **spans; /* all of this layout: `few`, or from pages. Where one goes, the last one
+    struct tpi_span **spans; /* all of this layout: `few`, or from pages. Where one goes, the last
                                 takes its place; so a walk that unlocks meanwhile goes downwards */
     uint32_t count, room;
     uint32_t cursor; /* who wants a span sweeps from here upwards; those below were looked at */

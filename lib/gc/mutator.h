@@ -75,6 +75,7 @@ struct tpi_mutator {
     struct tpi_stack_range *stacks;      /* own coroutine stacks; changed in_runtime */
     uintptr_t stack_low, stack_high;     /* the thread's own stack */
     bool stack_grows;                    /* not all of it is mapped */
+    uintptr_t other_low, other_high;     /* the sigaltstack that it parked on; 0, 0: none */
     uint64_t stack_bytes;                /* atomic: of its stacks, at the last SCAN */
 
     int32_t tid;

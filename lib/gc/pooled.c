@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pools of collected objects, and root arenas: what they have to do with marking.
 
-   POOLS. An idle object is one that no thread holds: a magazine's slots are not searched as memory,
-   so whatever idles is a root, looked at by tpi_pooled_scan (step 4). To nobody's loss:
+   POOLS. An idle object is one that no thread holds: magazines are not searched as memory. So
+   whatever idles is a root, looked at by tpi_pooled_scan (step 4). To nobody's loss:
 
-   1. Step 3 sets TPI_CLOSED_MARKING in each such cache, and then rotates all caches: a put that
-      ended before its record was rotated left its object where the scan finds it; one that comes
-      later, in that record or in a new one, sees the bit under the record's lock. In particular no
-      inlined put or get runs from then on.
-   2. A put that sees the bit shades before the object idles. All barriers are on by then, and a
-      put that still sees the bit is waited for (tpi_cache_puts_end) before the pools are said to be
-      open: so no shading reaches into the next cycle.
+   1. All barriers are on when TPI_CLOSED_MARKING is set in each such cache (step 3), and the scan
+      closes each thread's limits and fences before it reads what is there. A put that ended before
+      left its object where the scan finds it. One that comes later finds closed limits, and sees
+      the bit under its record's lock; so does each that fills the depot, under the closers' lock.
+   2. A put that sees the bit shades before the object idles. When the bits were cleared, puts that
+      still saw them are waited for (tpi_cache_puts_end): so no shading reaches into the next cycle.
+      What they shade behind OFF has a mark that is not the next cycle's colour.
    3. The scan visits each idle object once: in threads, in depots, and those that are doomed or are
       being dropped, which destruct still reads. While the bit is set magazines move from threads to
       depots alone, and the scan looks in that order (lib/cache/rotate.c).
    4. A get takes its object from among these to its thread's stack. Before the scan: that thread's
       answer to SCAN comes later, and it is attached: a pool's slow path sees to that, and without
       it no limits are open in that thread. After the scan: the object is marked.
-   5. What step 3 dooms is dropped at once, before the scan. It is in no magazine any more, so this
-      cycle collects it.
+   5. What a cycle's rotation dooms is dropped before it marks, and is in no magazine any more at
+      the scan: so this cycle collects it.
 
    The bits are cleared behind OFF. Owners open their limits at their next slow path.
 
@@ -27,8 +27,8 @@
    before they are added, so what an owner writes is all that is ever seen in them. It stores
    pointers with tp_gc_store, and so one that is stored behind the scan is shaded.
 
-   Locks: pooled_lock (rank ROOTS). The scans walk the two lists without it: where to begin or end is
-   read under it, what is new is beyond that, and nothing leaves a list while a cycle marks. */
+   Locks: pooled_lock (rank ROOTS). The scans walk the two lists without it: where to begin or end
+   is read under it, what is new is beyond that, and nothing leaves a list while a cycle marks. */
 #include "gc/collector.h"
 #include "gc/links.h"
 
@@ -42,8 +42,8 @@ struct tpi_gc_chunk {
 };
 
 static struct tpi_lock pooled_lock = TPI_LOCK_INIT(TPI_RANK_ROOTS);
-static bool marking;             /* pooled_lock */
-static struct tpi_cache *caches; /* pooled_lock; by next_collected */
+static bool marking;                                    /* pooled_lock */
+static struct tpi_cache *caches;                        /* pooled_lock; by next_collected */
 static struct tpi_link chunks = TPI_LINKS_INIT(chunks); /* pooled_lock; newest last */
 static struct tpi_gc_chunk *parked;                     /* pooled_lock; they are in chunks, too */
 

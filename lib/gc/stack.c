@@ -130,6 +130,8 @@ static size_t foreign_stack_scan(struct tpi_mutator *mutator, uintptr_t sp)
 {
     static uint32_t warned; /* atomic: once a process */
     uintptr_t low, high;
+    if (sp >= mutator->other_low && sp < mutator->other_high)
+        return tpi_shade_words(&mutator->buffer, sp, mutator->other_high);
     if (tpi_os_alternate_stack(&low, &high) && sp >= low && sp < high)
         return tpi_shade_words(&mutator->buffer, sp, high);
     if (tpi_add_acq_rel_32(&warned, 1) == 0)

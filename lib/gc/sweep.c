@@ -34,8 +34,8 @@ enum {
     TRIES_MAX = 32 /* spans that a mutator sweeps in a row before it takes new pages */
 };
 
-static uint32_t epoch_now = 2; /* atomic; even */
-static uint32_t all_swept = 2; /* the collecting thread's: the epoch that everything is swept in */
+static uint32_t epoch_now; /* atomic; even; begins as in tpi_modes */
+static uint32_t all_swept; /* the collecting thread's: the epoch that everything is swept in */
 static struct tpi_sweep_counts counts;    /* atomic, each; live_*: of the last epoch */
 static uint64_t live_objects, live_bytes; /* atomic; of this epoch, so far */
 
@@ -105,13 +105,12 @@ static void sweep_small(struct tpi_span *span)
         if (dead == 0)
             continue;
         freed += tpi_bit_count(dead);
+        span->needs_zero = 1; /* before a bit is cleared: a fork's child may take it from here */
         if (tpi_unlikely(tpi_gc_options.scribble))
             scribble(span, i, dead);
         tpi_store_relaxed_64(&span->alloc_bits[i], allocated & ~dead);
     }
     span->free_slots = (uint16_t)(span->slots - live);
-    if (freed > 0)
-        span->needs_zero = 1;
     count(live, freed, layout->slot_bytes);
 }
 
@@ -138,7 +137,7 @@ static bool claim(struct tpi_span *span, uint32_t epoch)
     }
 }
 
-uint32_t tpi_span_sweep(struct tpi_span *span, uint32_t epoch)
+void tpi_span_sweep(struct tpi_span *span, uint32_t epoch)
 {
     if (tpi_unlikely(claim(span, epoch))) {
         if (tpi_span_state(span) == TPI_SPAN_COLLECTED)
@@ -148,7 +147,6 @@ uint32_t tpi_span_sweep(struct tpi_span *span, uint32_t epoch)
         tpi_store_release_32(&span->swept, epoch); /* pairs with claim's acquire */
         tpi_marks_fill(span->marks, span->slots, TPI_MARK_WHITE);
     }
-    return span->free_slots;
 }
 
 /* --- for a mutator --- */
@@ -191,7 +189,8 @@ struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, struct tpi_mutator *mu
             break;
         tpi_store_release_ptr(&span->owner, mutator);
         tpi_unlock(&layout->lock);
-        if (tpi_span_sweep(span, mutator->epoch) > 0)
+        tpi_span_sweep(span, mutator->epoch);
+        if (span->free_slots > 0)
             return span;
         tpi_lock_soon(&layout->lock);
     }
@@ -226,16 +225,14 @@ struct batch {
 /* A span that is nobody's: swept, listed, or taken out because nothing is in it. */
 static void settle(struct tpi_layout *layout, struct tpi_span *span, struct batch *batch)
 {
-    bool is_root = (layout->flags & TPI_LAYOUT_ROOT) != 0;
-    uint32_t free_slots = is_root ? span->free_slots : tpi_span_sweep(span, epoch_now);
-    if (is_root)
-        tpi_store_release_32(&span->swept, epoch_now);
-    if (free_slots == span->slots) {
+    if ((layout->flags & TPI_LAYOUT_ROOT) == 0)
+        tpi_span_sweep(span, epoch_now);
+    if (span->free_slots == span->slots) {
         if (span->list != 0)
             tpi_partial_remove(layout, span);
         tpi_layout_span_remove(layout, span);
         batch->empty[batch->empty_count++] = span;
-    } else if (free_slots > 0 && span->list == 0) {
+    } else if (span->free_slots > 0 && span->list == 0) {
         tpi_partial_add(layout, span);
     }
 }
@@ -257,7 +254,7 @@ static void sweep_layout(struct tpi_layout *layout)
         }
         tpi_unlock(&layout->lock);
         for (unsigned n = 0; n < batch.owned_count; n++)
-            (void)tpi_span_sweep(batch.owned[n], epoch_now);
+            tpi_span_sweep(batch.owned[n], epoch_now);
         for (unsigned n = 0; n < batch.empty_count; n++)
             tpi_collected_span_free(batch.empty[n]);
     }

@@ -267,7 +267,6 @@ void tpi_wbcheck_compare(void)
 {
     size_t count = 0, room = 1024;
     struct slots slots = {NULL, 0};
-    tpi_roots_hold();
     if (tpi_load_relaxed_32(&overrun) == 0) {
         each(&stored, false, count_words, &count);
         tpi_mutators_visit(count_edited, &count);
@@ -275,11 +274,14 @@ void tpi_wbcheck_compare(void)
             room *= 2;
         slots = (struct slots){tpi_os_map(room * sizeof *slots.table), room - 1};
     }
+    if (slots.table != NULL) {
+        each(&stored, false, add_words, &slots);
+        tpi_mutators_visit(add_edited, &slots);
+    }
+    tpi_roots_hold();
     if (slots.table == NULL) {
         tpi_warn("wbcheck: no memory to look at the stores of this cycle");
     } else {
-        each(&stored, false, add_words, &slots);
-        tpi_mutators_visit(add_edited, &slots);
         each(&snapshots, true, compare_one, &slots);
         tpi_os_unmap(slots.table, room * sizeof *slots.table);
     }

@@ -37,9 +37,9 @@ struct tp_gc_weak {
 };
 
 static struct tpi_lock weak_lock = TPI_LOCK_INIT(TPI_RANK_WEAK);
-static bool terminated;                                               /* weak_lock */
-static struct tpi_link references = TPI_LINKS_INIT(references);       /* weak_lock */
-static struct tpi_link unchecked = TPI_LINKS_INIT(unchecked);         /* the same; of this clearing */
+static bool terminated;                                         /* weak_lock */
+static struct tpi_link references = TPI_LINKS_INIT(references); /* weak_lock */
+static struct tpi_link unchecked = TPI_LINKS_INIT(unchecked);   /* the same; of this clearing */
 
 const struct tpi_layout *tpi_object_layout(const void *object)
 {
@@ -170,8 +170,8 @@ void tpi_weak_fork_parent(void)
     tpi_unlock(&weak_lock);
 }
 
-/* What a parent's thread had not looked at, of references and cleanups, the child's next cycle looks
-   at first. */
+/* What a parent's thread had not looked at, of references and cleanups, the child's next cycle
+   looks at first. */
 void tpi_weak_fork_child(void)
 {
     tpi_cleanups_fork_child();

@@ -19,11 +19,11 @@ enum tpi_pool_kind {
 };
 
 struct tp_pool {
-    bool is_static;     /* made by TP_POOL_DEFINE */
-    uint8_t kind;       /* enum tpi_pool_kind */
-    uint32_t silent;    /* atomic; its callbacks are gone, or going */
-    uint32_t signature; /* written last when it is made, cleared first when it goes */
-    struct tp_pool_options options;  /* name: the pool's own copy; size: the type's where it was 0 */
+    bool is_static;                 /* made by TP_POOL_DEFINE */
+    uint8_t kind;                   /* enum tpi_pool_kind */
+    uint32_t silent;                /* atomic; its callbacks are gone, or going */
+    uint32_t signature;             /* written last when it is made, cleared first when it goes */
+    struct tp_pool_options options; /* name: the pool's own copy; size: the type's where it was 0 */
     size_t hidden_bytes; /* of an idle object, from tools; 0 where the collector reads it */
     struct tpi_cache cache;
 
@@ -108,8 +108,8 @@ void tpi_wait_fork_child(struct tp_pool *pool); /* forgets the waiters that are 
 
 void tpi_check_configure(uint64_t one_in, bool lossy);
 bool tpi_check_is_on(void);
-void tpi_check_made(struct tp_pool *pool, void *object);     /* it belongs to this pool, in use */
-bool tpi_check_got(struct tp_pool *pool, void *object);      /* false: construct failed again */
+void tpi_check_made(struct tp_pool *pool, void *object); /* it belongs to this pool, in use */
+bool tpi_check_got(struct tp_pool *pool, void *object);  /* false: construct failed again */
 /* Before the callbacks of a put: is it this pool's, and in use? */
 void tpi_check_put(struct tp_pool *pool, void *object);
 /* It becomes idle: destructed and poisoned where the pool allows it. */

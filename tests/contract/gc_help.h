@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For tests of what the collector keeps: stacks are searched for anything that looks like a pointer,
-   so what must die is made, and asked about, on threads that end. */
+/* For tests of what the collector keeps: stacks are searched for anything that looks like a
+   pointer, so what must die is made, and asked about, on threads that end. */
 #ifndef TESTS_CONTRACT_GC_HELP_H
 #define TESTS_CONTRACT_GC_HELP_H
 

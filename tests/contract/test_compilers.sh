@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What other compilers, C++ and more optimisation make of the inlined sequences: two C++ files that
 # share inline functions link and run, a C++ plugin's static object may put while it is unloaded,
-# and nothing is read of a pool ahead of a look whether it is NULL. And what they make of vectors:
-# no warning, C++ too, and what may not compile does not. The programs are in compilers/.
+# and nothing is read of a pool ahead of a look whether it is NULL. And what they make of vectors,
+# buffers and the collected heap: no warning, C++ too, and what may not compile does not. The
+# programs are in compilers/.
 # TP_BUILD_DIR is the build tree (make check sets it).
 set -u
 
@@ -92,16 +93,16 @@ without_warning() {
     done
 }
 
-# refused COMPILER LANGUAGE USE: vectors_refused.c, the control and then the use
+# refused PROGRAM COMPILER LANGUAGE USE: the control and then the use
 refused() {
-    for use in fine "$3"; do
+    for use in fine "$4"; do
         runs=$((runs + 1))
-        if "$1" -x "$2" "-DUSE=$use" -Wall -Wextra -Werror -I"$here/../../include" -fsyntax-only \
-            "$sources/vectors_refused.c" 2>"$work/errors"; then
-            [ "$use" = fine ] || fail "$1 compiles $use()"
+        if "$2" -x "$3" "-DUSE=$use" -Wall -Wextra -Werror -I"$here/../../include" -fsyntax-only \
+            "$sources/$1_refused.c" 2>"$work/errors"; then
+            [ "$use" = fine ] || fail "$2 compiles $use()"
         elif [ "$use" = fine ]; then
             cat "$work/errors"
-            fail "$1 does not compile what is right"
+            fail "$2 does not compile what is right"
         fi
     done
 }
@@ -115,15 +116,20 @@ for pair in gcc:c clang:c g++:c++ clang++:c++; do
     for standard in $standards; do
         without_warning vectors "$compiler" "$language" "$standard"
         without_warning buffers "$compiler" "$language" "$standard"
+        without_warning collected "$compiler" "$language" "$standard"
     done
     for use in push_on_view append_to_view reserve_view free_view push_on_constant push_word \
         append_words reserve_giants; do
-        refused "$compiler" "$language" $use
+        refused vectors "$compiler" "$language" $use
+    done
+    for use in store_another store_number exchange_another cas_another cas_from_another \
+        move_another name_no_member name_unaligned; do
+        refused collected "$compiler" "$language" $use
     done
     if [ "$language" = c ]; then
-        refused "$compiler" "$language" reserve_nones # of C++'s each has a byte
+        refused vectors "$compiler" "$language" reserve_nones # of C++'s each has a byte
     else
-        refused "$compiler" "$language" push_owner
+        refused vectors "$compiler" "$language" push_owner
     fi
 done
 for flags in -O0 -O2; do

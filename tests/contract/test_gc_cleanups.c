@@ -27,7 +27,8 @@ static void make(void *arg)
 {
     struct gc_node *node = gc_node_make(7);
     tp_gc_store(&root, node);
-    added = tp_gc_cleanup_add(node, arg == NULL ? count_run : (void (*)(void *))(uintptr_t)arg, NULL);
+    added =
+        tp_gc_cleanup_add(node, arg == NULL ? count_run : (void (*)(void *))(uintptr_t)arg, NULL);
 }
 
 static void forget(void)

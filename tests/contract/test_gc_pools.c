@@ -49,8 +49,10 @@ static void set_scene(void *arg)
     scene->node = tp_gc_weak_make(item->node);
     scene->item = tp_gc_weak_make(item);
     scene->in_use = item;
-    if (scene->idle)
-        tp_pool_put(scene->pool, item);
+    if (!scene->idle)
+        return;
+    scene->in_use = NULL; /* it is on a stack that is searched */
+    tp_pool_put(scene->pool, item);
 }
 
 static void end_scene(struct scene *scene)
@@ -174,9 +176,10 @@ static void construct_sees_zeroes(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < SUPPORT_COUNT(both_kinds); i++) {
-        tp_pool *pool = tp_pool_create(&(tp_pool_options){
-            .size = sizeof(struct item) + 40, .construct = check_zero, .gc_type = &item_type,
-            .flags = both_kinds[i]});
+        tp_pool *pool = tp_pool_create(&(tp_pool_options){.size = sizeof(struct item) + 40,
+                                                          .construct = check_zero,
+                                                          .gc_type = &item_type,
+                                                          .flags = both_kinds[i]});
         assert_non_null(pool);
         for (unsigned round = 0; round < 50; round++) {
             gc_elsewhere(fill_one, pool);
@@ -238,8 +241,8 @@ static void a_destroyed_pool_waits_for_nobody(void **state)
     (void)state;
     /* More pools than there can be at a time, each with an object that never comes back. */
     for (unsigned i = 0; i < TP_POOLS_MAX + 200; i++) {
-        tp_pool *pool = tp_pool_create(&(tp_pool_options){
-            .gc_type = &item_type, .flags = TP_POOL_COLLECTED, .idle_max = 10});
+        tp_pool *pool = tp_pool_create(
+            &(tp_pool_options){.gc_type = &item_type, .flags = TP_POOL_COLLECTED, .idle_max = 10});
         if (pool == NULL)
             fail_msg("pool %u: errno %d", i, errno);
         void *forgotten = tp_pool_get(pool), *idle = tp_pool_get(pool);
@@ -473,8 +476,8 @@ static void beside_cycles_collected_objects_are_whole(void **state)
 
 static int put_twice(void)
 {
-    tp_pool *pool = tp_pool_create(
-        &(tp_pool_options){.name = "twice", .size = 64, .flags = TP_POOL_COLLECTED});
+    tp_pool *pool =
+        tp_pool_create(&(tp_pool_options){.name = "twice", .size = 64, .flags = TP_POOL_COLLECTED});
     void *object = tp_pool_get(pool);
     tp_pool_put(pool, object);
     tp_pool_put(pool, object);

@@ -6,7 +6,7 @@
 
 #include "gc_help.h"
 
-enum { RUN_MS = 400 };
+enum { RUN_MS = 400, BALLAST = support_sanitized ? 30000 : 300000 };
 
 /* --- objects that only the place holds: made on a thread that ends --- */
 
@@ -198,19 +198,32 @@ static void *collect_all_the_time(void *argument)
     return NULL;
 }
 
+/* So that a cycle takes long between the reading of the roots and its end. */
+static struct gc_node *ballast_make(void)
+{
+    struct gc_node *list = gc_node_make(0);
+    for (uint64_t i = 0; i < BALLAST; i++) {
+        struct gc_node *node = gc_node_make(i);
+        tp_gc_store(&node->next, list);
+        list = node;
+    }
+    return list;
+}
+
 static void beside_cycles(void (*step)(void))
 {
+    struct gc_node *ballast = tp_gc_pin(ballast_make());
     support_set(&stop_collecting, 0);
     pthread_t collector = support_thread(collect_all_the_time, NULL);
     uint64_t cycle = tp_gc_cycle();
     int64_t end_ns = support_now_ns() + RUN_MS * INT64_C(1000000);
-    while (support_now_ns() < end_ns)
+    while (support_now_ns() < end_ns || tp_gc_cycle() < cycle + 3)
         step();
     support_set(&stop_collecting, 1);
     tp_gc_blocking_begin();
     support_join(collector);
     tp_gc_blocking_end();
-    assert_true(tp_gc_cycle() > cycle + 1);
+    tp_gc_unpin(ballast);
 }
 
 /* Nobody reads it after it was removed: it is not there any more. */
@@ -232,36 +245,63 @@ static void a_removed_range_is_not_read(void **state)
     beside_cycles(add_remove_unmap);
 }
 
-/* An object and what hangs on it go from a range to the next, which is added when the old one may
-   have been read already, and the stack holds neither. */
+/* Some polls, and some time between them: so a cycle gets as far as reading the roots, and perhaps
+   no further. */
+static void let_a_cycle_begin(void)
+{
+    for (size_t polls = below(5); polls > 0; polls--) {
+        int64_t end_ns = support_now_ns() + (int64_t)below(60000);
+        while (support_now_ns() < end_ns)
+            ;
+        tp_gc_safepoint();
+    }
+}
+
+/* Objects go from a range to the next, which is added when the roots were read, perhaps; in between
+   the stack alone leads to them, and afterwards no more. */
+enum { MOVED = 64 };
+
 static struct gc_node **current;
+
+__attribute__((noinline)) static void move_out_and_in(struct gc_node **next)
+{
+    struct gc_node *volatile held[MOVED];
+    for (size_t i = 0; i < MOVED; i++)
+        held[i] = current[i];
+    assert_int_equal(tp_gc_root_remove(current), 0);
+    memset(current, 0, MOVED * sizeof *current);
+    let_a_cycle_begin();
+    for (size_t i = 0; i < MOVED; i++)
+        next[i] = held[i]; /* no root yet */
+    assert_int_equal(tp_gc_root_add(next, MOVED * sizeof *next), 0);
+    for (size_t i = 0; i < MOVED; i++)
+        held[i] = NULL;
+}
 
 static void move_on(void)
 {
-    enum { SLOTS = 64 };
-    struct gc_node **next = calloc(SLOTS, sizeof *next);
+    struct gc_node **next = calloc(MOVED, sizeof *next);
     assert_non_null(next);
-    for (size_t i = 0; i < SLOTS; i++) {
-        struct gc_node *node = current != NULL ? current[i] : gc_node_make(i);
-        if (current == NULL)
-            tp_gc_store(&node->next, gc_node_make(i));
-        assert_true(gc_node_is_whole(node) && gc_node_is_whole(node->next));
-        assert_true(node->value == i && node->next->value == i);
-        next[i] = node; /* no root yet: the barrier's and the range's matter is tp_gc_root_add's */
-    }
-    assert_int_equal(tp_gc_root_add(next, SLOTS * sizeof *next), 0);
-    if (current != NULL) {
-        assert_int_equal(tp_gc_root_remove(current), 0);
-        memset(current, 0, SLOTS * sizeof *current);
-        free(current);
-    }
+    move_out_and_in(next);
+    let_a_cycle_begin();
+    free(current);
     current = next;
+    for (size_t i = 0; i < MOVED; i++) {
+        assert_true(gc_node_is_whole(next[i]) && gc_node_is_whole(next[i]->next));
+        assert_true(next[i]->value == i && next[i]->next->value == i);
+    }
 }
 
 static void a_range_may_be_added_in_a_cycle(void **state)
 {
     (void)state;
-    current = NULL;
+    current = calloc(MOVED, sizeof *current);
+    assert_non_null(current);
+    assert_int_equal(tp_gc_root_add(current, MOVED * sizeof *current), 0);
+    for (size_t i = 0; i < MOVED; i++) {
+        tp_gc_store(&current[i], gc_node_make(i));
+        tp_gc_store(&current[i]->next, gc_node_make(i));
+    }
     beside_cycles(move_on);
     assert_int_equal(tp_gc_root_remove(current), 0);
     free(current);
@@ -389,31 +429,54 @@ static void there_may_be_many_pins(void **state)
         tp_gc_weak_free(weak[i]);
 }
 
-/* Pinned objects that nothing else leads to, one after the other; addresses hidden from stacks. */
-static uintptr_t pinned[256];
+/* Pinned objects that nothing else leads to are made anew, or pinned anew when the roots were read,
+   perhaps; their addresses are hidden from stacks. */
+enum { PINNED = 64 };
 
-static void pin_another(void)
+static uintptr_t pinned[PINNED];
+
+__attribute__((noinline)) static void pin_anew(void)
 {
-    size_t i = below(SUPPORT_COUNT(pinned));
-    if (pinned[i] != 0) {
-        struct gc_node *old = (struct gc_node *)~pinned[i];
-        assert_true(gc_node_is_whole(old) && gc_node_is_whole(old->next));
-        assert_true(old->value == i && old->next->value == i);
-        tp_gc_unpin(old);
+    struct gc_node *volatile held[PINNED];
+    for (size_t i = 0; i < PINNED; i++) {
+        held[i] = (struct gc_node *)~pinned[i];
+        assert_true(gc_node_is_whole(held[i]) && gc_node_is_whole(held[i]->next));
+        assert_true(held[i]->value == i && held[i]->next->value == i);
+        tp_gc_unpin(held[i]);
     }
+    let_a_cycle_begin();
+    for (size_t i = 0; i < PINNED; i++) {
+        assert_ptr_equal(tp_gc_pin(held[i]), held[i]);
+        held[i] = NULL;
+    }
+}
+
+__attribute__((noinline)) static void pin_another(size_t i)
+{
+    if (pinned[i] != 0)
+        tp_gc_unpin((void *)~pinned[i]);
     struct gc_node *node = gc_node_make(i);
     tp_gc_store(&node->next, gc_node_make(i));
     assert_ptr_equal(tp_gc_pin(node), node);
     pinned[i] = ~(uintptr_t)node;
 }
 
+static void pin_some(void)
+{
+    pin_another(below(PINNED));
+    let_a_cycle_begin();
+    pin_anew();
+    let_a_cycle_begin();
+}
+
 static void pins_come_and_go_in_cycles(void **state)
 {
     (void)state;
-    beside_cycles(pin_another);
+    for (size_t i = 0; i < PINNED; i++)
+        pin_another(i);
+    beside_cycles(pin_some);
     for (size_t i = 0; i < SUPPORT_COUNT(pinned); i++)
-        if (pinned[i] != 0)
-            tp_gc_unpin((void *)~pinned[i]);
+        tp_gc_unpin((void *)~pinned[i]);
 }
 
 static int unpin_twice(void)

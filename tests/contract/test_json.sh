@@ -211,6 +211,29 @@ fi
 run 0 --stats "$work/good"
 told "^tp-json: 1 texts, 0 rejected, $(wc -c <"$work/good") bytes, [0-9.]+ MB/s, arena peak [0-9]+ "
 
+# --- trees that are left to the collector: the same texts come out, and cycles take them away ---
+
+records 100000 >"$work/records"
+run 0 --lines --compact --stats "$work/records"
+told ', 0 cycles$'
+cp "$work/out" "$work/first"
+for mode in gctrace=0 checkmark=1 scribble=1 wbcheck=1 checkmark=1,stw=1; do
+    before=${TIDEPOOL-}
+    TIDEPOOL=${before:+$before,}$mode
+    export TIDEPOOL
+    run 0 --alloc=gc --lines --compact --stats "$work/records"
+    TIDEPOOL=$before
+    cmp -s "$work/first" "$work/out" || fail "--alloc=gc with $mode: another output"
+    told ', [1-9][0-9]* cycles$'
+done
+for file in "$work/good" "$data"/json/*.json; do
+    [ -r "$file" ] || continue
+    run 0 --compact "$file"
+    cp "$work/out" "$work/first"
+    run 0 --alloc=gc --compact "$file"
+    cmp -s "$work/first" "$work/out" || fail "--alloc=gc $file: another output"
+done
+
 # --- an output that fails ---
 
 "$json" --compact "$work/good" >/dev/full 2>"$work/err"
@@ -248,7 +271,7 @@ said "tp-json: standard input: Bad file descriptor"
 # --- the command line ---
 
 for option in --bogus --depth=0 --depth=x --depth=1x --depth=-1 --depth=999999999 --get=a \
-    --get=/~2 --stats=1; do
+    --get=/~2 --stats=1 --alloc=pool; do
     run 2 "$option" "$work/good"
     told "$(echo "$option" | sed 's/=.*//')"
     told '^usage: tp-json '

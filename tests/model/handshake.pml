@@ -1,16 +1,83 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The collector's handshakes, barrier, black allocation, rounds, termination and sweep: lib/gc's
+   protocol as the head of lib/gc/collector.h has it, for two mutators and three objects of one field.
+
+   Here                       in lib/gc/
+   mutator_thread             what a program does; barrier.c, alloc.c, transfer.c
+   shade                      mark.c: tpi_shade. A mutator sets `found`, then the mark
+   answer, answer_for         mutator.c, handshake.c: the mutator's, or the collecting thread's for
+                              one that is BLOCKED (and meanwhile HELD)
+   shake                      handshake.c: tpi_handshake
+   scan, drain                mark.c: tpi_mark_drain
+   collector                  cycle.c
+
+   What a mutator does, each a step: load a field or the root into a variable of its own (its stack
+   and registers); copy, clear; store NULL; shade what a variable holds: set `found`, then mark it
+   and put it into its buffer; store (while its barrier is on only what it has shaded: so a store with
+   its barrier is three steps, and whatever others do comes in between); allocate, in the colour it
+   was told; answer. With
+     BLOCKING   blocking regions
+     ATTACH     detach and attach at any time, in the midst of a handshake too: counted as having
+                answered
+     FULL       a buffer that is handed over at any time
+     LAZY       sweeping by mutators that have answered OFF, beside others that have not
+     SIGNAL     between a barrier's test and its store there is a step, in which a handler answers
+     TRANSFER   tp_gc_shade, then the pointer goes through a pipe: it is taken any time until two
+                cycles have begun, and the giver may have let go
+     KEEP       the pointer goes through a pipe, unshaded; the giver keeps it until it was taken, and
+                then shades it: what `found` before the mark is good for
+     GARBAGE    invariant 3
+
+   The collecting thread: cycle_begin (the other colour); BARRIER; BLACK; the root and what is on its
+   way; drain; SCAN rounds until one finds nothing; OFF; sweep; and so on for ever.
+
+   Invariants:
+   1. When marking is over, everything reachable is marked: from a mutator's variables, from the root
+      and from a pipe.
+   2. What is swept is not reachable. (1 would be enough, but for mutators that sweep and allocate
+      before all have answered OFF.) No mutator loads from, stores into or shades a free object.
+   3. What cannot be reached when a cycle begins is free when it ends.
+   4. Buffers are empty, and no mark of the cycle before the last is left, when a cycle begins.
+   5. No deadlock (spin's invalid end states).
+
+   Objects have no identity but what points to them, and the fields of what nobody reaches and
+   nothing grey leads to are never read. tidy() renumbers objects in the order in which they are
+   reached, and clears such fields: so what is alike is one state.
+
+   Left out: runs and spans (an object is a slot, and a span), weak references (weak.pml), pools
+   (rotation.pml), assists and workers, edits, large objects, TPI_MARK_LOST, memory order (each step
+   is sequentially consistent; `found` is before the mark by release and acquire).
+
+   Sizes: 4.0 million states with two variables for mutator 0 and one for mutator 1, 10 s and 1.1 GiB
+   (of which 0.8 are spin's tables); the run prints the others.
+
+   Broken: BROKEN_NO_BARRIER, BROKEN_NO_BLACK_ALLOC (no mere matter of termination: a mutator that
+   has answered the last round holds a new white object, which is swept), BROKEN_ONE_HANDSHAKE
+   (BARRIER and BLACK are one: a black object, while another's barrier is off),
+   BROKEN_NO_BARRIER_HANDSHAKE (barriers go on one by one in the first SCAN), BROKEN_NO_HANDOVER
+   (answers leave the buffers where they are), BROKEN_SINGLE_ROUND (marking is over after one round
+   and a drain), BROKEN_EPOCH (a mutator that allocates white takes slots that are not swept yet);
+   with SIGNAL BROKEN_NO_RESTART (the handler does not set the thread back to the test); with BLOCKING
+   BROKEN_NO_HOLDING (a mutator leaves its blocking region while it is answered for); with FULL
+   BROKEN_FOUND_CLEARED_LATE (`found` is cleared when all is drained, with no look afterwards); with
+   TRANSFER BROKEN_NO_TRANSFER_SHADE and BROKEN_SHADE_ALONE (in both the giver keeps it until it was
+   taken; shading it before is not enough, since the giver's barrier may be off yet); with KEEP
+   BROKEN_FOUND_BY_HANDOVER (only answers set `found`: X is in the buffer of one who has answered,
+   marked, and so nobody finds it) and BROKEN_FOUND_LAST (mark first, `found` then). */
 
 #define OBJECTS 3
-#define BIT(o) ((1 << (o)) & 14) /* 0 for NULL */
+#define BIT(o) ((1 << (o)) & 14) /* a set; 0 for NULL */
 
+#ifndef ALLOCATED
+#define ALLOCATED 3 /* of the objects */
+#endif
 #ifndef LOCALS0
-#define LOCALS0 2
+#define LOCALS0 1 /* variables of mutator 0: one or two */
 #endif
 #ifndef LOCALS1
 #define LOCALS1 1
 #endif
 
-#define BARRIER_ON(t) m[t].marking
 #if defined(BROKEN_NO_BARRIER)
 #define MAY_STORE(t) true
 #else
@@ -32,35 +99,32 @@
 #else
 #define HAND_OVER_IN_ANSWER(t) hand_over(t)
 #endif
-#define SHADE_BEFORE_GIVING skip
-#define GIVER_FOUND skip
-#define GIVER_SHADE skip
-#define TAKE channel = 0
 #if defined(BROKEN_NO_TRANSFER_SHADE)
-#elif defined(BROKEN_GIVER_SHADES_FIRST)
-#undef SHADE_BEFORE_GIVING
-#define SHADE_BEFORE_GIVING found_if_marking(t); shade_if_marking(t, L0)
-#elif defined(TAKER)
-#undef TAKE
-#define TAKE found_if_marking(t); goto taken
+#define REMEMBER skip
+#define TRANSFER_SHADES(t) false
+#elif defined(BROKEN_SHADE_ALONE)
+#define REMEMBER skip
+#define TRANSFER_SHADES(t) m[t].marking
 #else
-#undef GIVER_FOUND
-#undef GIVER_SHADE
-#define GIVER_FOUND found_if_marking(t)
-#define GIVER_SHADE shade_if_marking(t, L0)
+#define REMEMBER handed[L0] = 2
+#define TRANSFER_SHADES(t) m[t].marking
+#endif
+#if defined(BROKEN_NO_TRANSFER_SHADE) || defined(BROKEN_SHADE_ALONE)
+#define SENT keep
+#define SENT_FOR_EVER true
+#else
+#define SENT end_next
+#define SENT_FOR_EVER false
 #endif
 #if defined(BROKEN_FOUND_BY_HANDOVER)
 #define FOUND_FIRST skip
-#define FOUND_LAST
-#define SHADE_FINDS(t) false
+#define FOUND_LAST skip
 #elif defined(BROKEN_FOUND_LAST)
 #define FOUND_FIRST skip
 #define FOUND_LAST } found = true; atomic { skip
-#define SHADE_FINDS(t) BARRIER_ON(t)
 #else
 #define FOUND_FIRST found = true
-#define FOUND_LAST
-#define SHADE_FINDS(t) BARRIER_ON(t)
+#define FOUND_LAST skip
 #endif
 #if defined(BROKEN_SINGLE_ROUND)
 #define GOES_ON(found) false
@@ -78,7 +142,7 @@
 #define MAY_TAKE(t, o) (m[t].late || !unswept[o])
 #endif
 
-#define TAKES(t, o) (color[o] == FREE && MAY_TAKE(t, o))
+#define TAKES(t, o) (o <= ALLOCATED && color[o] == FREE && MAY_TAKE(t, o))
 #define DETACH(t)                                                                                  \
     hand_over(t);                                                                                  \
     m[t].attached = false;                                                                         \
@@ -114,7 +178,9 @@ typedef mutator {
 mutator m[2];
 byte field[OBJECTS + 1], color[OBJECTS + 1];
 bool unswept[OBJECTS + 1];
-byte root, channel;
+byte root;
+byte channel, age;       /* a pointer that is on its way, and the cycles that began since */
+byte handed[OBJECTS + 1]; /* roots for so many cycles: tp_gc_shade */
 byte hand;              /* a pointer that the collecting thread has read, and not shaded yet */
 byte list;              /* the buffers that were handed over: a set */
 bool found;
@@ -137,22 +203,6 @@ inline shade(set, o)
     fi
 }
 
-inline shade_if_marking(t, o)
-{
-    if
-    :: BARRIER_ON(t) -> shade(m[t].buffer, o)
-    :: else
-    fi
-}
-
-inline found_if_marking(t)
-{
-    if
-    :: SHADE_FINDS(t) && m[t].l[0] != 0 && color[m[t].l[0]] != MARKED -> found = true
-    :: else
-    fi
-}
-
 inline hand_over(t)
 {
     if
@@ -164,7 +214,8 @@ inline hand_over(t)
 c_code {
     static void tidy(void)
     {
-        unsigned char order[4] = {0}, number[4] = {0}, color[4], field[4], unswept[4];
+        unsigned char order[4] = {0}, number[4] = {0};
+        unsigned char color[4], field[4], unswept[4], handed[4];
         int n = 0, seen = 0, live, i, set;
 #define VISIT(o) if ((o) != 0 && number[o] == 0) { order[++n] = (o); number[o] = n; }
 #define FOLLOW while (seen < n) { seen++; VISIT(now.field[order[seen]]) }
@@ -178,7 +229,7 @@ c_code {
         VISIT(now.channel)
         FOLLOW
         for (i = 1; i < 4; i++)
-            if ((now.list | now.m[0].buffer | now.m[1].buffer) & 1 << i) {
+            if ((now.list | now.m[0].buffer | now.m[1].buffer) & 1 << i || now.handed[i]) {
                 VISIT(i)
                 FOLLOW
             }
@@ -191,11 +242,13 @@ c_code {
             color[i] = now.color[order[i]];
             field[i] = i > live ? 0 : number[now.field[order[i]]];
             unswept[i] = now.unswept[order[i]];
+            handed[i] = now.handed[order[i]];
         }
         for (i = 1; i < 4; i++) {
             now.color[i] = color[i];
             now.field[i] = field[i];
             now.unswept[i] = unswept[i];
+            now.handed[i] = handed[i];
         }
         now.root = number[now.root];
         now.m[0].l[0] = number[now.m[0].l[0]];
@@ -234,7 +287,7 @@ inline sweep(o)
     :: unswept[o] && color[o] == MARKED -> color[o] = WHITE
     :: unswept[o] && (color[o] == WHITE || color[o] == OTHER) ->
         find_live();
-        assert(!(live_ & BIT(o)));
+        assert(!(live_ & BIT(o)) && handed[o] == 0);
         live_ = 0;
         color[o] = FREE;
         field[o] = 0;
@@ -280,10 +333,13 @@ end_next:
     if
     /* Loads and what threads do with local variables. */
     :: atomic { RUNS && root != 0 -> L0 = root; TIDY }
-    :: atomic { RUNS && locals == 1 && L0 != 0 -> assert(color[L0] != FREE); L0 = field[L0]; TIDY }
+    :: atomic { RUNS && locals == 1 && L0 != 0 ->
+        assert(color[L0] != FREE); L0 = field[L0]; TIDY }
     :: atomic { RUNS && locals == 1 && root != 0 -> L0 = field[root]; TIDY }
-    :: atomic { RUNS && locals == 2 && L0 != 0 -> assert(color[L0] != FREE); L1 = field[L0]; TIDY }
-    :: atomic { RUNS && locals == 2 && L1 != 0 -> assert(color[L1] != FREE); L0 = field[L1]; TIDY }
+    :: atomic { RUNS && locals == 2 && L0 != 0 ->
+        assert(color[L0] != FREE); L1 = field[L0]; TIDY }
+    :: atomic { RUNS && locals == 2 && L1 != 0 ->
+        assert(color[L1] != FREE); L0 = field[L1]; TIDY }
     :: atomic { RUNS && locals == 2 -> L1 = L0; TIDY }
     :: atomic { RUNS && L0 != 0 -> L0 = 0; TIDY }
     :: atomic { RUNS && L1 != 0 -> L1 = 0; TIDY }
@@ -304,7 +360,7 @@ end_next:
         assert(color[L1] != FREE); field[L1] = L0; TIDY }
     :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && MAY_STORE(t) ->
         field[root] = L0; TIDY }
-    /* Allocation: which free object is no matter, so it is the first. */
+    /* Allocation. */
     :: atomic { RUNS && L0 == 0 && (TAKES(t, 1) || TAKES(t, 2) || TAKES(t, 3)) ->
         if
         :: TAKES(t, 1) -> own = 1
@@ -336,8 +392,12 @@ end_next:
     :: atomic { RUNS && L0 == 0 && L1 == 0 -> DETACH(t); TIDY }
 #endif
 #ifdef TRANSFER
-    :: atomic { RUNS && channel == 0 && L0 != 0 -> SHADE_BEFORE_GIVING; channel = L0; goto give }
-    :: atomic { RUNS && channel != 0 -> L0 = channel; TAKE; TIDY }
+    :: atomic { RUNS && channel == 0 && L0 != 0 -> REMEMBER; goto give }
+    :: atomic { RUNS && channel != 0 -> L0 = channel; channel = 0; age = 0; TIDY }
+#endif
+#ifdef KEEP
+    :: atomic { RUNS && channel == 0 && L0 != 0 -> channel = L0; goto keep }
+    :: atomic { RUNS && channel != 0 -> L0 = channel; channel = 0; TIDY }
 #endif
     fi;
     goto end_next;
@@ -360,15 +420,29 @@ gap: /* between the test and the store: a signal's handler answers */
 #endif
 
 #ifdef TRANSFER
-give: /* it keeps it until the taker has it */
+give: /* tp_gc_shade, then the pointer is on its way */
     if
-    :: atomic { m[t].asked -> answer(t) } goto give
-    :: atomic { channel == 0 -> GIVER_FOUND; TIDY }
+    :: atomic { TRANSFER_SHADES(t) && IS_WHITE -> FOUND_FIRST }
+        atomic { shade(m[t].buffer, L0); FOUND_LAST }
+    :: atomic { else -> skip }
     fi;
-    atomic { GIVER_SHADE; L0 = 0; TIDY }
-    goto end_next;
-taken: /* the channel is empty only when the taker has shaded */
-    atomic { shade_if_marking(t, L0); channel = 0; TIDY }
+    atomic { channel = L0; TIDY }
+    goto SENT;
+#endif
+#if defined(KEEP) || defined(BROKEN_SHADE_ALONE) || defined(BROKEN_NO_TRANSFER_SHADE)
+keep: /* until the taker has it */
+    if
+    :: atomic { m[t].asked -> answer(t); TIDY } goto keep
+    :: channel == 0
+    fi;
+#ifdef KEEP
+    if
+    :: atomic { SHADES(t) && IS_WHITE -> FOUND_FIRST }
+        atomic { shade(m[t].buffer, L0); FOUND_LAST }
+    :: else
+    fi;
+#endif
+    atomic { L0 = 0; TIDY }
     goto end_next
 #endif
 }
@@ -418,6 +492,15 @@ inline swap(o)
 inline cycle_begin()
 {
         assert(list == 0 && m[0].buffer == 0 && m[1].buffer == 0);
+#if defined(TRANSFER)
+        if
+        :: channel != 0 && !SENT_FOR_EVER ->
+            age++;
+            channel = (age == 2 -> 0 : channel);
+            age = (age == 2 -> 0 : age)
+        :: else
+        fi;
+#endif
         swap(1);
         swap(2);
         swap(3);
@@ -446,6 +529,14 @@ inline scan(o)
     atomic { shade(list, hand); hand = 0; TIDY }
 }
 
+inline scan_handed(o)
+{
+    if
+    :: handed[o] != 0 -> shade(list, o); handed[o]--
+    :: else
+    fi
+}
+
 inline drain()
 {
     do
@@ -470,6 +561,9 @@ begin:
 #endif
     hand = root;
     atomic { shade(list, hand); hand = 0; TIDY }
+#ifdef TRANSFER
+    atomic { scan_handed(1); scan_handed(2); scan_handed(3); TIDY }
+#endif
 more:
     drain();
 #ifdef FULL

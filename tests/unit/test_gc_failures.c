@@ -110,7 +110,8 @@ TP_GC_TYPE(flex_type, struct node, next, links);
 enum { SETTLED_MAX = 1 << 20, SETTLED_SLACK = 64 << 10 };
 enum { NODES = 3000, FLEX = 700, LARGE_FLEX = 20000 };
 
-static struct node *roots[4]; /* a list, flexible ones, a weakly held one, another thread's list */
+/* A list, flexible ones, a weakly held one, another thread's list, a collected pool's object. */
+static struct node *roots[5];
 static uint32_t cleaned;
 
 static void *got(void *object)
@@ -210,6 +211,8 @@ static void use_pools(struct used *used)
         used->pooled[i] = got(used->pools[i]) ? got(tp_pool_get(used->pools[i])) : NULL;
         struct node *node = used->pooled[i];
         if (node != NULL) {
+            if (i == 0)
+                tp_gc_store(&roots[4], node);
             tp_gc_store(&node->next, (struct node *)got(tp_gc_alloc(&node_type)));
             node->number = node->next != NULL;
             if (node->next != NULL)

@@ -51,6 +51,14 @@ static void assert_defaults(void)
     assert_int_equal(options.poolcheck, 0);
     assert_int_equal(options.lossy, 1);
     assert_int_equal(options.rseq, 1);
+    assert_int_equal(options.gctrace, 0);
+    assert_int_equal(options.checkmark, 0);
+    assert_int_equal(options.stw, 0);
+    assert_int_equal(options.scribble, 0);
+    assert_int_equal(options.wbcheck, 0);
+    assert_int_equal(options.gcsignal, 5);
+    assert_int_equal(options.gcworkers, 0);
+    assert_int_equal(options.dsoroots, 0);
     assert_string_equal(options.paths[options.pressure], "/proc/pressure/memory");
 }
 
@@ -79,6 +87,16 @@ static void every_option_is_read(void **state)
     assert_int_equal(options.lossy, 0);
     assert_int_equal(options.rseq, 0);
     assert_string_equal(options.paths[options.pressure], "/tmp/psi");
+    parse_quietly(
+        "gctrace=1,checkmark=1,stw=1,scribble=1,wbcheck=1,gcsignal=9,gcworkers=3,dsoroots=1");
+    assert_int_equal(options.gctrace, 1);
+    assert_int_equal(options.checkmark, 1);
+    assert_int_equal(options.stw, 1);
+    assert_int_equal(options.scribble, 1);
+    assert_int_equal(options.wbcheck, 1);
+    assert_int_equal(options.gcsignal, 9);
+    assert_int_equal(options.gcworkers, 3);
+    assert_int_equal(options.dsoroots, 1);
 }
 
 static void sizes_have_units(void **state)
@@ -134,15 +152,16 @@ static void the_last_word_counts(void **state)
 static void what_is_malformed_is_named_and_ignored(void **state)
 {
     static const char *const values[][2] = {
-        {"gcpercent", ""},        {"gcpercent", "-1"},      {"gcpercent", "1.5"},
-        {"gcpercent", "ten"},     {"gcpercent", "100%"},    {"gcpercent", "2147483648"},
-        {"memlimit", ""},         {"memlimit", "1GB"},      {"memlimit", "1 GiB"},
-        {"memlimit", "-5"},       {"memlimit", "1kib"},     {"memlimit", "9223372036854775808"},
-        {"memlimit", "8388608T"}, {"memlimit", "OFF"},      {"gcperiod", "2m"},
-        {"gcperiod", "off"},      {"service", "yes"},       {"cachemax", "KiB"},
-        {"poolcheck", " 1"},      {"poolcheck", "+1"},      {"rseq", "2"},
-        {"rseq", "yes"},          {"rseq", ""},             {"pressure", ""},
-        {"lossy", "0x1"},
+        {"gcpercent", ""},        {"gcpercent", "-1"},   {"gcpercent", "1.5"},
+        {"gcpercent", "ten"},     {"gcpercent", "100%"}, {"gcpercent", "2147483648"},
+        {"memlimit", ""},         {"memlimit", "1GB"},   {"memlimit", "1 GiB"},
+        {"memlimit", "-5"},       {"memlimit", "1kib"},  {"memlimit", "9223372036854775808"},
+        {"memlimit", "8388608T"}, {"memlimit", "OFF"},   {"gcperiod", "2m"},
+        {"gcperiod", "off"},      {"service", "yes"},    {"cachemax", "KiB"},
+        {"poolcheck", " 1"},      {"poolcheck", "+1"},   {"rseq", "2"},
+        {"rseq", "yes"},          {"rseq", ""},          {"pressure", ""},
+        {"lossy", "0x1"},         {"gctrace", "2"},      {"checkmark", "on"},
+        {"gcsignal", "SIGUSR1"},  {"gcworkers", "-1"},   {"stw", ""},
     };
     char text[64], line[128];
     (void)state;
