@@ -199,7 +199,7 @@ function limit_row(title, ours, name, floor, goal,    mine, best, group) {
     }
     mine = raw_field(ours, name)
     group = group_of(ours)
-    best = name == "held_cpu" ? best_of(group, "peer") : ""
+    best = name == "held_cpu" ? best_of(group, "bdwgc go") : ""
     print_row(title, show_time(mine) (name == "held_cpu" ? ", wall " show_time(overall(ours)) : ""),
               "", "", show_time(floor), show_time(goal),
               mine <= goal + 0 ? "goal" : mine <= floor + 0 ? "floor" : "**missed**",

@@ -67,6 +67,7 @@ contract_tests = \
 	tests/contract/test_gc_regions \
 	tests/contract/test_gc_roots \
 	tests/contract/test_gc_pools \
+	tests/contract/test_gc_pools_beside \
 	tests/contract/test_gc_stragglers \
 	tests/contract/test_gc_threads \
 	tests/contract/test_gc_weak \

@@ -30,6 +30,13 @@ type watch struct {
 
 func newWatch() *watch { return &watch{before: nanotime()} }
 
+// resume goes on: what was done since the last look was not the collector's.
+func (w *watch) resume() {
+	if w != nil {
+		w.before = nanotime()
+	}
+}
+
 func (w *watch) look() {
 	if w == nil {
 		return

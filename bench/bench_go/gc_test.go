@@ -52,6 +52,7 @@ func (t *tree) count() uint64 {
 }
 
 func treeMakeAndDrop(depth uint, w *watch) {
+	w.resume()
 	if n := treeMake(depth, w).count(); n != 2<<depth-1 {
 		panic(fmt.Sprint("a tree of depth ", depth, " has ", n, " nodes"))
 	}
@@ -59,6 +60,7 @@ func treeMakeAndDrop(depth uint, w *watch) {
 
 func trees(depth uint, w *watch) {
 	treeMakeAndDrop(depth+1, w)
+	w.resume()
 	longest := treeMake(depth, w)
 	for d := uint(4); d <= depth; d += 2 {
 		for n := 1 << (depth - d + 4); n > 0; n-- {
@@ -99,6 +101,7 @@ var nodeSink *node
 
 func gcbench(w *watch) {
 	nodeTree(18, w)
+	w.resume()
 	kept := nodeNew(w)
 	kept.populate(16, w)
 	array := make([]float64, 500000)
@@ -108,9 +111,11 @@ func gcbench(w *watch) {
 	for depth := uint(4); depth <= 16; depth += 2 {
 		times := 2 << (18 - depth)
 		for i := 0; i < times; i++ {
+			w.resume()
 			nodeNew(w).populate(depth, w)
 		}
 		for i := 0; i < times; i++ {
+			w.resume()
 			nodeTree(depth, w)
 		}
 	}

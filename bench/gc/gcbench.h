@@ -76,6 +76,7 @@ static void gcbench(struct bench_watch *watch)
     bench_fence(stretch);
     node_free(stretch);
     stretch = NULL;
+    bench_watch_resume(watch);
     kept = node_new(watch);
     node_populate(kept, GCBENCH_LONG_LIVED, watch);
     array = SUBJECT_DOUBLES(GCBENCH_DOUBLES);
@@ -84,12 +85,14 @@ static void gcbench(struct bench_watch *watch)
     for (unsigned depth = GCBENCH_LEAST; depth <= GCBENCH_MOST; depth += 2) {
         uint64_t times = (uint64_t)2 << (GCBENCH_STRETCH - depth);
         for (uint64_t i = 0; i < times; i++) {
+            bench_watch_resume(watch);
             node = node_new(watch);
             node_populate(node, depth, watch);
             bench_fence(node);
             node_free(node);
         }
         for (uint64_t i = 0; i < times; i++) {
+            bench_watch_resume(watch);
             node = node_tree(depth, watch);
             bench_fence(node);
             node_free(node);

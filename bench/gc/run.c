@@ -62,6 +62,12 @@ void bench_watch_begin(struct bench_watch *watch)
     watch->before = bench_ticks();
 }
 
+void bench_watch_resume(struct bench_watch *watch)
+{
+    if (watch != NULL)
+        bench_watch_begin(watch);
+}
+
 void bench_watch_slow(struct bench_watch *watch, uint64_t gap)
 {
     uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), took = cpu_ns - watch->cpu_ns;

@@ -71,6 +71,9 @@ int bench_gc_main(int argc, char **argv, const struct bench_gc_subject *subject)
 void bench_watch_begin(struct bench_watch *watch);
 void bench_watch_slow(struct bench_watch *watch, uint64_t gap);
 
+/* Goes on: what was done since the last look was not the collector's. NULL is ignored. */
+void bench_watch_resume(struct bench_watch *watch);
+
 BENCH_ALWAYS_INLINE unsigned bench_bucket(uint64_t ticks)
 {
     unsigned doubling = 63u - (unsigned)__builtin_clzll(ticks | BENCH_STEPS);

@@ -62,7 +62,9 @@ static void tree_check(const struct tree *tree, unsigned depth)
 
 static void tree_make_and_drop(unsigned depth, struct bench_watch *watch)
 {
-    struct tree *tree = tree_make(depth, watch);
+    struct tree *tree;
+    bench_watch_resume(watch);
+    tree = tree_make(depth, watch);
     tree_check(tree, depth);
     tree_free(tree);
 }
@@ -71,6 +73,7 @@ static void trees(unsigned depth, struct bench_watch *watch)
 {
     struct tree *longest;
     tree_make_and_drop(depth + 1, watch);
+    bench_watch_resume(watch);
     longest = tree_make(depth, watch);
     for (unsigned d = TREES_DEPTH_LEAST; d <= depth; d += 2)
         for (uint64_t n = (uint64_t)1 << (depth - d + TREES_DEPTH_LEAST); n > 0; n--)

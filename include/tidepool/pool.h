@@ -22,8 +22,8 @@ TP_BEGIN_DECLS
 
 typedef struct tp_pool tp_pool;
 
-/* The objects themselves are collected: one that is in use may be pointed at from the collected heap,
-   and one that nothing leads to any more may just be forgotten instead of being put. */
+/* The objects themselves are collected: one that is in use may be pointed at from the collected
+   heap, and one that nothing leads to any more may just be forgotten instead of being put. */
 #define TP_POOL_COLLECTED 1u
 
 typedef struct tp_pool_options {
@@ -41,8 +41,8 @@ typedef struct tp_pool_options {
        thread may drop somewhat before the bound is reached. */
     size_t idle_max;
     size_t live_max;                                 /* bound on objects that exist, 0 = none */
-    /* Where objects point into the collected heap; NULL: nowhere. What they point to lives while they
-       are in use or idle, and no longer. */
+    /* Where objects point into the collected heap; NULL: nowhere. What they point to lives while
+       they are in use or idle, and no longer. */
     const tp_gc_type *gc_type;
     unsigned flags; /* 0 or TP_POOL_COLLECTED */
 } tp_pool_options;

@@ -18,7 +18,7 @@ enum tpi_rank {
     TPI_RANK_WAIT = 3,      /* pool: its waiters */
     TPI_RANK_CLOSER = 4,    /* cache: one closer at a time */
     TPI_RANK_THREADS = 5,   /* cache: the list of thread records */
-    TPI_RANK_RECORD = 6,    /* cache: one thread's record; nothing is locked under it by its owner */
+    TPI_RANK_RECORD = 6,    /* cache: one thread's record; its owner locks nothing under it */
     TPI_RANK_REGISTRY = 7,  /* cache: numbers of caches */
     TPI_RANK_STOCK = 8,     /* cache: new magazines */
     TPI_RANK_COLLECTOR = 9, /* gc: one collecting thread; it waits for mutators with this alone */

@@ -71,7 +71,7 @@ struct tpi_cache {
     /* Collected objects: keeps n of them alive through the marking that is under way. Takes locks
        of higher rank than ROOTS alone. */
     void (*shade)(void *const *objects, size_t n);
-    bool needs_attached; /* limits may be open only while their thread is attached to the collector */
+    bool needs_attached; /* limits are open only while their thread is attached to the collector */
     struct tpi_cache *next_collected; /* lib/gc/pooled.c's list */
 
     /* One line: who brings a full magazine mostly takes an empty one, and the other way round. */

@@ -143,7 +143,7 @@ struct tpi_modes {
 extern struct tpi_modes tpi_modes; /* written by tpi_handshake under mutators_lock; by fork.c */
 /* The owner, the collecting thread for it while it is held, or both are one. */
 void tpi_modes_adopt(struct tpi_mutator *mutator);
-/* Who had to be asked by a signal since tpi_straggle_clear, for gctrace. The collecting thread's. */
+/* Who was asked by a signal since tpi_straggle_clear, for gctrace. The collecting thread's. */
 struct tpi_straggle {
     uint64_t signals; /* sent */
     char name[16];    /* of the last one; "" where none was */
@@ -163,7 +163,7 @@ void tpi_with_registers(void (*fn)(const struct tpi_registers *registers, void *
                         void *context);
 /* Shades what a mutator's stacks, registers and edited objects point to; how many were white. */
 size_t tpi_stacks_scan(struct tpi_mutator *mutator, const struct tpi_registers *registers);
-void tpi_stacks_free(struct tpi_stack_range *stacks); /* the list's nodes; no lock, not in_runtime */
+void tpi_stacks_free(struct tpi_stack_range *stacks); /* the nodes; no lock held */
 
 /* --- signal.c --- */
 

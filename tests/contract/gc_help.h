@@ -31,6 +31,52 @@ static inline bool gc_node_is_whole(const struct gc_node *node)
     return node != NULL && node->check == ~node->value;
 }
 
+/* A chain that takes marking a while, so that other things fall into that time. */
+static struct gc_node *gc_ballast;
+
+static inline void gc_ballast_make(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 50000; i++) {
+        struct gc_node *node = gc_node_make(i);
+        tp_gc_store(&node->next, gc_ballast);
+        tp_gc_store(&gc_ballast, node);
+    }
+}
+
+/* What callbacks that ran on this thread left on its stack. */
+__attribute__((noinline)) static inline void gc_scrub(void)
+{
+    volatile char deep[16 << 10];
+    for (size_t i = 0; i < sizeof deep; i++)
+        deep[i] = 0;
+}
+
+/* Waiting is said: where signals are off, as under TSan, nobody would answer for who waits. */
+static inline void gc_join(pthread_t thread)
+{
+    tp_gc_blocking_begin();
+    int error = pthread_join(thread, NULL);
+    tp_gc_blocking_end();
+    assert_int_equal(error, 0);
+}
+
+static inline void gc_lock(pthread_mutex_t *mutex)
+{
+    if (pthread_mutex_trylock(mutex) == 0)
+        return;
+    tp_gc_blocking_begin();
+    pthread_mutex_lock(mutex);
+    tp_gc_blocking_end();
+}
+
+static inline void gc_sleep_ms(unsigned ms)
+{
+    tp_gc_blocking_begin();
+    support_sleep_ms(ms);
+    tp_gc_blocking_end();
+}
+
 struct gc_errand {
     void (*fn)(void *arg);
     void *arg;
@@ -47,7 +93,7 @@ static inline void *gc_errand_run(void *argument)
 static inline void gc_elsewhere(void (*fn)(void *arg), void *arg)
 {
     struct gc_errand errand = {fn, arg};
-    support_join(support_thread(gc_errand_run, &errand));
+    gc_join(support_thread(gc_errand_run, &errand));
 }
 
 struct gc_question {
@@ -66,6 +112,18 @@ static inline bool gc_lives(tp_gc_weak *weak)
     struct gc_question question = {weak, false};
     gc_elsewhere(gc_ask, &question);
     return question.lives;
+}
+
+static inline void gc_ballast_load(void)
+{
+    assert_int_equal(tp_gc_root_add(&gc_ballast, sizeof gc_ballast), 0);
+    gc_elsewhere(gc_ballast_make, NULL);
+}
+
+static inline void gc_ballast_drop(void)
+{
+    tp_gc_store(&gc_ballast, (struct gc_node *)NULL);
+    assert_int_equal(tp_gc_root_remove(&gc_ballast), 0);
 }
 
 /* The checks that the collector ships, over the same tests. */

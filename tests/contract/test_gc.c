@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The collected heap by its public calls: types, allocation, stores, roots, errors. What must live
-   and what must die is asked of weak references; objects that must die are made in functions of
-   their own, and what these leave on the stack is written over. */
+   and what must die is asked of weak references, behind cycles for which this thread is detached:
+   old words on its stack would keep what must die. */
 #include "support.h"
 
 struct pair {
@@ -29,7 +29,6 @@ TP_GC_TYPE(bytes_type, struct list, next);
 
 static void *root[64];
 
-/* This thread's stack counts for nothing: old words on it would keep what must die. */
 static void collect(void)
 {
     tp_gc_thread_detach();

@@ -198,14 +198,17 @@ static void beside_cycles_what_they_hold_is_whole(void **state)
 {
     pthread_t users[USERS];
     (void)state;
+    gc_ballast_load();
     for (uintptr_t i = 0; i < USERS; i++)
         users[i] = support_thread(use, (void *)i);
-    for (unsigned i = 0; i < (support_in_mode() ? 60 : 250); i++)
+    for (unsigned i = 0; i < (support_in_mode() ? 15 : 60); i++)
         tp_gc_collect();
-    support_until(support_read(&rounds) > 10);
+    while (support_read(&rounds) <= 10)
+        gc_sleep_ms(1);
     support_set(&stop, 1);
     for (unsigned i = 0; i < USERS; i++)
-        support_join(users[i]);
+        gc_join(users[i]);
+    gc_ballast_drop();
     assert_int_equal(support_read(&broken), 0);
 }
 

@@ -215,9 +215,11 @@ static void go_round(void (*step)(struct gc_node **slots))
     pthread_t collector = support_thread(collect_all_the_time, NULL);
     uint64_t cycle = tp_gc_cycle();
     int64_t end_ns = support_now_ns() + RUN_MS * INT64_C(1000000);
-    while (support_now_ns() < end_ns || tp_gc_cycle() < cycle + 3)
+    while (support_now_ns() < end_ns || tp_gc_cycle() < cycle + 3) {
         for (int i = 0; i < 100; i++)
             step(slots);
+        tp_gc_safepoint(); /* a store answers only while the barrier is on */
+    }
     support_set(&stop_collecting, 1);
     tp_gc_blocking_begin();
     support_join(collector);

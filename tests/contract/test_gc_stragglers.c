@@ -239,7 +239,6 @@ static void a_loop_of_stores_is_interrupted(void **state)
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)
-#define VECTOR_TEST 1
 /* Its object is in one vector register alone from when *ready is 1 until *stop is not 0. */
 struct node *hold_in_vector(struct node *(*get)(void), void (*clean)(void), unsigned *ready,
                             const unsigned *stop);
@@ -328,6 +327,38 @@ static void vector_registers_are_searched(void **state)
     support_join(straggler.thread);
     assert_true(straggler.alive);
 }
+#define VECTOR_TESTS cmocka_unit_test(vector_registers_are_searched),
+#else
+#define VECTOR_TESTS
+#endif
+
+/* --- a barrier's block that takes long: each signal in it sets the thread back to its start --- */
+
+#if defined(__x86_64__) && defined(TP_DETAIL_GC_BLOCKS)
+static unsigned begun; /* how often the block was */
+
+static void wait_in_block(struct straggler *straggler)
+{
+    __asm__ volatile(TP_DETAIL_GC_BLOCK_BEGIN "incl %[begun]\n"
+                                              "3:\tpause\n\t"
+                                              "cmpl $0, %[stop]\n\t"
+                                              "je 3b\n" TP_DETAIL_GC_BLOCK_END
+                     : [begun] "+m"(begun)
+                     : [stop] "m"(straggler->stop)
+                     : "memory", "cc");
+}
+
+static void blocks_are_begun_again(void **state)
+{
+    struct straggler straggler = {.name = "block", .wait = wait_in_block};
+    (void)state;
+    begun = 0;
+    straggler_run(&straggler);
+    assert_true(begun >= 2);
+}
+#define BLOCK_TESTS cmocka_unit_test(blocks_are_begun_again),
+#else
+#define BLOCK_TESTS
 #endif
 
 /* --- who cannot be asked --- */
@@ -417,10 +448,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_handler_on_a_stack_of_its_own_may_wait),
         cmocka_unit_test(a_long_loop_is_interrupted),
         cmocka_unit_test(a_loop_of_stores_is_interrupted),
-#ifdef VECTOR_TEST
-        cmocka_unit_test(vector_registers_are_searched),
-#endif
-        cmocka_unit_test(who_blocks_the_signal_is_named),
+        BLOCK_TESTS VECTOR_TESTS cmocka_unit_test(who_blocks_the_signal_is_named),
         cmocka_unit_test(without_signals_who_does_not_poll_is_named),
     };
     const struct CMUnitTest without_signals[] = {

@@ -141,9 +141,10 @@ static void what_is_no_collected_object_is_refused(void **state)
 
 /* --- beside cycles --- */
 
-/* Users hand objects from place to place and drop them, and meanwhile get them by weak references
-   alone; each object has another one behind it, which nothing but it leads to. */
-enum { PLACES = 64, USERS = 3 };
+/* Users drop objects, and get them by weak references alone, and hold for a while what they got;
+   each object has another one behind it, which nothing but it leads to. Many more references make
+   clearing take its time. */
+enum { PLACES = 256, USERS = 3, KEPT = 64, MORE = 20000 };
 static struct gc_node *places[PLACES];
 static tp_gc_weak *weaks[PLACES];
 static pthread_mutex_t places_mutex[PLACES];
@@ -154,7 +155,7 @@ static void replace(unsigned place, uint64_t value)
     struct gc_node *node = gc_node_make(value);
     tp_gc_store(&node->next, gc_node_make(value + 1));
     tp_gc_weak *weak = tp_gc_weak_make(node);
-    pthread_mutex_lock(&places_mutex[place]);
+    gc_lock(&places_mutex[place]);
     tp_gc_weak *old = weaks[place];
     tp_gc_store(&places[place], node);
     weaks[place] = weak;
@@ -162,43 +163,57 @@ static void replace(unsigned place, uint64_t value)
     tp_gc_weak_free(old);
 }
 
-/* By its weak reference, after nothing else leads to it, mostly. */
-static struct gc_node *get(unsigned place, bool drop)
+/* By its weak reference; nothing else leads to it, but for who got it before. */
+static struct gc_node *get(unsigned place)
 {
-    pthread_mutex_lock(&places_mutex[place]);
-    if (drop)
-        tp_gc_store(&places[place], (struct gc_node *)NULL);
+    gc_lock(&places_mutex[place]);
+    tp_gc_store(&places[place], (struct gc_node *)NULL);
     struct gc_node *node = tp_gc_weak_get(weaks[place]);
     pthread_mutex_unlock(&places_mutex[place]);
     return node;
 }
 
+static void check_node(const struct gc_node *node)
+{
+    if (node == NULL)
+        return;
+    const struct gc_node *next = node->next;
+    if (!gc_node_is_whole(node) || !gc_node_is_whole(next) || next->value != node->value + 1)
+        support_add(&broken, 1);
+}
+
 static void *use(void *argument)
 {
+    struct gc_node *kept[KEPT] = {NULL};
     uint64_t random = (uintptr_t)argument * 2654435761u + 1;
     tp_gc_thread_attach();
     while (support_read(&stop) == 0) {
         random = random * UINT64_C(6364136223846793005) + 1;
+        tp_gc_safepoint();
         unsigned place = (unsigned)(random >> 40) % PLACES;
-        if (random >> 60 == 0) {
+        struct gc_node *node = get(place);
+        if (node == NULL) {
             replace(place, random);
             continue;
         }
-        struct gc_node *node = get(place, random >> 60 < 8);
-        if (node == NULL)
-            continue;
         support_add(&gotten, 1);
-        struct gc_node *next = node->next;
-        if (!gc_node_is_whole(node) || !gc_node_is_whole(next) || next->value != node->value + 1)
-            support_add(&broken, 1);
+        check_node(node);
+        check_node(kept[random >> 58]);
+        kept[random >> 58] = node;
     }
+    for (unsigned i = 0; i < KEPT; i++)
+        check_node(kept[i]);
     return NULL;
 }
 
 static void beside_cycles_they_give_out_whole_objects(void **state)
 {
+    static tp_gc_weak *more[MORE];
     pthread_t users[USERS];
     (void)state;
+    gc_ballast_load();
+    for (unsigned i = 0; i < MORE; i++)
+        more[i] = tp_gc_weak_make(gc_ballast);
     for (unsigned i = 0; i < PLACES; i++) {
         pthread_mutex_init(&places_mutex[i], NULL);
         replace(i, i);
@@ -206,17 +221,20 @@ static void beside_cycles_they_give_out_whole_objects(void **state)
     assert_int_equal(tp_gc_root_add(places, sizeof places), 0);
     for (uintptr_t i = 0; i < USERS; i++)
         users[i] = support_thread(use, (void *)i);
-    unsigned cycles = support_in_mode() ? 100 : 400;
+    unsigned cycles = support_in_mode() ? 50 : 200;
     for (unsigned i = 0; i < cycles; i++)
         tp_gc_collect();
     support_set(&stop, 1);
     for (unsigned i = 0; i < USERS; i++)
-        support_join(users[i]);
+        gc_join(users[i]);
     assert_int_equal(support_read(&broken), 0);
     assert_true(support_read(&gotten) > cycles);
     assert_int_equal(tp_gc_root_remove(places), 0);
     for (unsigned i = 0; i < PLACES; i++)
         tp_gc_weak_free(weaks[i]);
+    for (unsigned i = 0; i < MORE; i++)
+        tp_gc_weak_free(more[i]);
+    gc_ballast_drop();
 }
 
 /* --- abuse --- */

@@ -136,7 +136,7 @@ extern const char __stop_tp_detail_gc_table[] __attribute__((weak, visibility("h
 __attribute__((weak, visibility("hidden"), constructor(102))) void tp_detail_gc_load_self(void);
 __attribute__((weak, visibility("hidden"), constructor(102))) void tp_detail_gc_load_self(void)
 {
-    if (&__start_tp_detail_gc_table[0] != &__stop_tp_detail_gc_table[0])
+    if ((uintptr_t)__start_tp_detail_gc_table != (uintptr_t)__stop_tp_detail_gc_table)
         tp_detail_gc_table_add(__start_tp_detail_gc_table, __stop_tp_detail_gc_table);
 }
 
