@@ -186,6 +186,8 @@ bench_bench_gc_bdwgc_LDADD = bench/libcollectors.la $(BDWGC_LIBS)
 bench_bench_gc_malloc_SOURCES = bench/gc/malloc.c
 bench_bench_gc_malloc_LDADD = bench/libcollectors.la
 
+# As for the arenas' loops.
+bench_bench_gc_store_CFLAGS = $(ARENA_LOOP_CFLAGS)
 bench_bench_gc_store_SOURCES = bench/gc/store.c
 bench_bench_gc_store_LDADD = bench/libcases.la lib/libtidepool.la
 

@@ -228,9 +228,9 @@ func TestCollector(t *testing.T) {
 		cpuTime(), peakKiB(), memory.NumGC, stats.PauseQuantiles[1].Nanoseconds())
 }
 
-func store(objects []*brief, n int) {
+func store(slots []*brief, object *brief, n int) {
 	for i := 0; i < n; i++ {
-		objects[i%1024].next = objects[i*7%1024]
+		slots[i%1024] = object
 	}
 }
 
@@ -238,10 +238,7 @@ func store(objects []*brief, n int) {
 func BenchmarkGCStore(b *testing.B) {
 	b.Run("48/1", func(b *testing.B) {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
-		objects := make([]*brief, 1024)
-		for i := range objects {
-			objects[i*5%1024] = new(brief)
-		}
-		inThreads(b, 1, func(n int) { store(objects, n) })
+		slots := make([]*brief, 1024)
+		inThreads(b, 1, func(n int) { store(slots, new(brief), n) })
 	})
 }

@@ -133,7 +133,11 @@ __attribute__((used)) void tpi_blocking_began(const struct tpi_registers *regist
         tpi_runtime_enter(mutator);
         tpi_runtime_leave(mutator);
     }
-    mutator->registers = *registers;
+    /* Word by word, as the stub pushed them: wider loads would wait for those stores. */
+    mutator->registers.sp = registers->sp;
+    for (unsigned i = 0; i < TPI_SAVED_REGISTERS; i++)
+        tpi_store_relaxed_64(&mutator->registers.saved[i],
+                             tpi_load_relaxed_64(&registers->saved[i]));
     tpi_store_release_32(&mutator->state, TPI_BLOCKED); /* pairs with hold() in handshake.c */
 }
 

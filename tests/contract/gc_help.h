@@ -45,7 +45,7 @@ static inline void gc_ballast_make(void *arg)
 }
 
 /* What callbacks that ran on this thread left on its stack. */
-__attribute__((noinline)) static inline void gc_scrub(void)
+__attribute__((noinline, unused)) static void gc_scrub(void)
 {
     volatile char deep[16 << 10];
     for (size_t i = 0; i < sizeof deep; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The collector's handshakes, barrier, black allocation, rounds, termination and sweep: lib/gc's
-   protocol as the head of lib/gc/collector.h has it, for two mutators and three objects of one field.
+   protocol as the head of lib/gc/collector.h has it, for two mutators and three objects of one
+   field.
 
    Here                       in lib/gc/
    mutator_thread             what a program does; barrier.c, alloc.c, transfer.c
@@ -13,9 +14,9 @@
 
    What a mutator does, each a step: load a field or the root into a variable of its own (its stack
    and registers); copy, clear; store NULL; shade what a variable holds: set `found`, then mark it
-   and put it into its buffer; store (while its barrier is on only what it has shaded: so a store with
-   its barrier is three steps, and whatever others do comes in between); allocate, in the colour it
-   was told; answer. With
+   and put it into its buffer; store (while its barrier is on only what it has shaded: so a store
+   with its barrier is three steps, and whatever others do comes in between); allocate, in the colour
+   it was told; answer. With
      BLOCKING   blocking regions
      ATTACH     detach and attach at any time, in the midst of a handshake too: counted as having
                 answered
@@ -24,32 +25,31 @@
      SIGNAL     between a barrier's test and its store there is a step, in which a handler answers
      TRANSFER   tp_gc_shade, then the pointer goes through a pipe: it is taken any time until two
                 cycles have begun, and the giver may have let go
-     KEEP       the pointer goes through a pipe, unshaded; the giver keeps it until it was taken, and
-                then shades it: what `found` before the mark is good for
+     KEEP       the pointer goes through a pipe, unshaded; the giver keeps it until it was taken,
+                and then shades it: what `found` before the mark is good for
      GARBAGE    invariant 3
 
-   The collecting thread: cycle_begin (the other colour); BARRIER; BLACK; the root and what is on its
-   way; drain; SCAN rounds until one finds nothing; OFF; sweep; and so on for ever.
+   The collecting thread: cycle_begin (the other colour); BARRIER; BLACK; the root, and what is on
+   its way; drain; SCAN rounds until one finds nothing; OFF; sweep; and so on for ever.
 
    Invariants:
-   1. When marking is over, everything reachable is marked: from a mutator's variables, from the root
-      and from a pipe.
+   1. When marking is over, everything reachable is marked: from a mutator's variables, from the
+      root and from a pipe.
    2. What is swept is not reachable. (1 would be enough, but for mutators that sweep and allocate
       before all have answered OFF.) No mutator loads from, stores into or shades a free object.
    3. What cannot be reached when a cycle begins is free when it ends.
    4. Buffers are empty, and no mark of the cycle before the last is left, when a cycle begins.
    5. No deadlock (spin's invalid end states).
 
-   Objects have no identity but what points to them, and the fields of what nobody reaches and
-   nothing grey leads to are never read. tidy() renumbers objects in the order in which they are
-   reached, and clears such fields: so what is alike is one state.
+   Objects have no identity but what points to them: objects.pml sees to it that what is alike is one
+   state.
 
    Left out: runs and spans (an object is a slot, and a span), weak references (weak.pml), pools
    (rotation.pml), assists and workers, edits, large objects, TPI_MARK_LOST, memory order (each step
    is sequentially consistent; `found` is before the mark by release and acquire).
 
-   Sizes: 4.0 million states with two variables for mutator 0 and one for mutator 1, 10 s and 1.1 GiB
-   (of which 0.8 are spin's tables); the run prints the others.
+   Sizes: 4.0 million states with two variables for mutator 0 and one for mutator 1 (LOCALS0=2):
+   SECONDS s and 0.6 GiB on one core of ours. The run prints the others.
 
    Broken: BROKEN_NO_BARRIER, BROKEN_NO_BLACK_ALLOC (no mere matter of termination: a mutator that
    has answered the last round holds a new white object, which is swept), BROKEN_ONE_HANDSHAKE
@@ -57,19 +57,41 @@
    BROKEN_NO_BARRIER_HANDSHAKE (barriers go on one by one in the first SCAN), BROKEN_NO_HANDOVER
    (answers leave the buffers where they are), BROKEN_SINGLE_ROUND (marking is over after one round
    and a drain), BROKEN_EPOCH (a mutator that allocates white takes slots that are not swept yet);
-   with SIGNAL BROKEN_NO_RESTART (the handler does not set the thread back to the test); with BLOCKING
-   BROKEN_NO_HOLDING (a mutator leaves its blocking region while it is answered for); with FULL
-   BROKEN_FOUND_CLEARED_LATE (`found` is cleared when all is drained, with no look afterwards); with
-   TRANSFER BROKEN_NO_TRANSFER_SHADE and BROKEN_SHADE_ALONE (in both the giver keeps it until it was
+   with SIGNAL BROKEN_NO_RESTART (the handler does not set the thread back to the test); with
+   BLOCKING BROKEN_NO_HOLDING (a mutator leaves its blocking region while it is answered for); with
+   FULL BROKEN_FOUND_CLEARED_LATE (`found` is cleared when all is drained, with no look afterwards);
+   with TRANSFER BROKEN_NO_TRANSFER_SHADE and BROKEN_SHADE_ALONE (in both the giver keeps it until it was
    taken; shading it before is not enough, since the giver's barrier may be off yet); with KEEP
    BROKEN_FOUND_BY_HANDOVER (only answers set `found`: X is in the buffer of one who has answered,
    marked, and so nobody finds it) and BROKEN_FOUND_LAST (mark first, `found` then). */
 
-#define OBJECTS 3
-#define BIT(o) ((1 << (o)) & 14) /* a set; 0 for NULL */
-
 #ifndef ALLOCATED
 #define ALLOCATED 3 /* of the objects */
+#endif
+/* Features: 0 or 1. */
+#ifndef BLOCKING
+#define BLOCKING 0
+#endif
+#ifndef ATTACH
+#define ATTACH 0
+#endif
+#ifndef FULL
+#define FULL 0
+#endif
+#ifndef LAZY
+#define LAZY 0
+#endif
+#ifndef SIGNAL
+#define SIGNAL 0
+#endif
+#ifndef TRANSFER
+#define TRANSFER 0
+#endif
+#ifndef KEEP
+#define KEEP 0
+#endif
+#ifndef GARBAGE
+#define GARBAGE 0
 #endif
 #ifndef LOCALS0
 #define LOCALS0 1 /* variables of mutator 0: one or two */
@@ -126,15 +148,29 @@
 #define FOUND_FIRST found = true
 #define FOUND_LAST skip
 #endif
+#if defined(BROKEN_ONE_HANDSHAKE)
+#define BEGIN_MARKING shake(BLACK, true, true)
+#elif defined(BROKEN_NO_BARRIER_HANDSHAKE)
+#define BEGIN_MARKING shake(BLACK, false, true)
+#else
+#define BEGIN_MARKING shake(BARRIER, true, false); shake(BLACK, true, true)
+#endif
+#if defined(BROKEN_FOUND_CLEARED_LATE)
+#define LOOKS_AGAIN false
+#else
+#define LOOKS_AGAIN true
+#endif
 #if defined(BROKEN_SINGLE_ROUND)
 #define GOES_ON(found) false
+#define DRAIN_AFTER drain()
 #else
 #define GOES_ON(found) found
+#define DRAIN_AFTER skip
 #endif
 #if defined(BROKEN_NO_HOLDING)
-#define HELD BLOCKED
+#define IS_HELD IS_BLOCKED
 #else
-#define HELD 2
+#define IS_HELD 2
 #endif
 #if defined(BROKEN_EPOCH)
 #define MAY_TAKE(t, o) true
@@ -151,14 +187,8 @@
     m[t].black = false;                                                                            \
     m[t].late = false
 
-/* Colours. MARKED is this cycle's mark, OTHER the last one's. */
-#define FREE   0
-#define WHITE  1
-#define MARKED 2
-#define OTHER  3
-
-#define RUNNING 0
-#define BLOCKED 1
+#define RUNNING    0
+#define IS_BLOCKED 1
 
 #define NONE    0
 #define BARRIER 1
@@ -166,118 +196,7 @@
 #define SCAN    3
 #define OFF     4
 
-typedef mutator {
-    byte l[2];          /* its stack and registers: object numbers */
-    bool attached, asked;
-    bool marking, black;
-    bool late;          /* has not answered OFF: has the last sweep epoch */
-    byte state;
-    byte buffer;        /* a set of grey objects */
-};
-
-mutator m[2];
-byte field[OBJECTS + 1], color[OBJECTS + 1];
-bool unswept[OBJECTS + 1];
-byte root;
-byte channel, age;       /* a pointer that is on its way, and the cycles that began since */
-byte handed[OBJECTS + 1]; /* roots for so many cycles: tp_gc_shade */
-byte hand;              /* a pointer that the collecting thread has read, and not shaded yet */
-byte list;              /* the buffers that were handed over: a set */
-bool found;
-bool barrier_mode, black_mode, late_mode;
-byte kind;
-byte garbage;           /* what was not reachable when the cycle began */
-
-byte i_, live_;
-
-inline shade(set, o)
-{
-    if
-    :: o != 0 ->
-        assert(color[o] != FREE);
-        if
-        :: color[o] != MARKED -> color[o] = MARKED; set = set | BIT(o)
-        :: else
-        fi
-    :: else
-    fi
-}
-
-inline hand_over(t)
-{
-    if
-    :: m[t].buffer != 0 -> list = list | m[t].buffer; m[t].buffer = 0; found = true
-    :: else
-    fi
-}
-
-c_code {
-    static void tidy(void)
-    {
-        unsigned char order[4] = {0}, number[4] = {0};
-        unsigned char color[4], field[4], unswept[4], handed[4];
-        int n = 0, seen = 0, live, i, set;
-#define VISIT(o) if ((o) != 0 && number[o] == 0) { order[++n] = (o); number[o] = n; }
-#define FOLLOW while (seen < n) { seen++; VISIT(now.field[order[seen]]) }
-#define SET(x) for (set = 0, i = 1; i < 4; i++) { if ((x) & 1 << i) set |= 1 << number[i]; } x = set;
-        VISIT(now.root)
-        VISIT(now.m[0].l[0])
-        VISIT(now.m[0].l[1])
-        VISIT(now.m[1].l[0])
-        VISIT(now.m[1].l[1])
-        VISIT(now.hand)
-        VISIT(now.channel)
-        FOLLOW
-        for (i = 1; i < 4; i++)
-            if ((now.list | now.m[0].buffer | now.m[1].buffer) & 1 << i || now.handed[i]) {
-                VISIT(i)
-                FOLLOW
-            }
-        live = n;
-        for (set = 3; set >= 0; set--)
-            for (i = 1; i < 4; i++)
-                if (now.color[i] == set)
-                    VISIT(i)
-        for (i = 1; i < 4; i++) {
-            color[i] = now.color[order[i]];
-            field[i] = i > live ? 0 : number[now.field[order[i]]];
-            unswept[i] = now.unswept[order[i]];
-            handed[i] = now.handed[order[i]];
-        }
-        for (i = 1; i < 4; i++) {
-            now.color[i] = color[i];
-            now.field[i] = field[i];
-            now.unswept[i] = unswept[i];
-            now.handed[i] = handed[i];
-        }
-        now.root = number[now.root];
-        now.m[0].l[0] = number[now.m[0].l[0]];
-        now.m[0].l[1] = number[now.m[0].l[1]];
-        now.m[1].l[0] = number[now.m[1].l[0]];
-        now.m[1].l[1] = number[now.m[1].l[1]];
-        now.hand = number[now.hand];
-        now.channel = number[now.channel];
-        SET(now.list)
-        SET(now.m[0].buffer)
-        SET(now.m[1].buffer)
-        SET(now.garbage)
-    }
-}
-#define TIDY c_code { tidy(); }
-
-/* live_: what can be reached from local variables, the root and what is on its way. */
-inline find_live()
-{
-    live_ = BIT(m[0].l[0]) | BIT(m[0].l[1]) | BIT(m[1].l[0]) | BIT(m[1].l[1]) | BIT(root) |
-            BIT(channel);
-    for (i_ : 0 .. 5) {
-        if
-        :: live_ & BIT(1 + i_ % 3) -> live_ = live_ | BIT(field[1 + i_ % 3])
-        :: else
-        fi
-    }
-    i_ = 0
-}
+#include "objects.pml"
 
 inline sweep(o)
 {
@@ -324,14 +243,11 @@ inline answer(t)
 #define FORGET   in_object = false; L1 = (locals == 2 -> L1 : 0)
 #define IS_WHITE (color[L0] != MARKED)
 
-proctype mutator_thread(byte t; byte locals)
-{
-    byte own;
-    bool in_object; /* a store of l[0]: into the field of l[1], else into the root */
+/* What a mutator does. Parts of it go on at its labels. */
 
-end_next:
+inline use_variables()
+{
     if
-    /* Loads and what threads do with local variables. */
     :: atomic { RUNS && root != 0 -> L0 = root; TIDY }
     :: atomic { RUNS && locals == 1 && L0 != 0 ->
         assert(color[L0] != FREE); L0 = field[L0]; TIDY }
@@ -343,70 +259,103 @@ end_next:
     :: atomic { RUNS && locals == 2 -> L1 = L0; TIDY }
     :: atomic { RUNS && L0 != 0 -> L0 = 0; TIDY }
     :: atomic { RUNS && L1 != 0 -> L1 = 0; TIDY }
-    /* Stores of NULL need no barrier. */
-    :: atomic { RUNS && root != 0 -> root = 0; TIDY }
+    fi
+}
+
+/* l[1] of a thread with one variable is a register, while that thread stores. */
+inline store()
+{
+    if
+    :: atomic { RUNS && root != 0 -> root = 0; TIDY } /* NULL needs no barrier */
     :: atomic { RUNS && L0 != 0 -> field[L0] = 0; TIDY }
     :: atomic { RUNS && locals == 1 && root != 0 -> field[root] = 0; TIDY }
-    /* Shading, by a store's barrier or by itself; the store is a step of its own. */
     :: atomic { RUNS && SHADES(t) && IS_WHITE -> FOUND_FIRST; goto mark }
-    /* Stores. l[1] of a thread with one variable is a register while it stores. */
-#ifdef SIGNAL
-    :: atomic { RUNS && L0 != 0 && root != L0 && !SHADES(t) -> goto gap }
-    :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && !SHADES(t) ->
+    :: atomic { SIGNAL && RUNS && L0 != 0 && root != L0 && !SHADES(t) -> goto gap }
+    :: atomic { SIGNAL && RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && !SHADES(t) ->
         L1 = root; in_object = true; goto gap }
-#endif
     :: atomic { RUNS && L0 != 0 && root != L0 && MAY_STORE(t) -> root = L0; TIDY }
     :: atomic { RUNS && locals == 2 && L0 != 0 && L1 != 0 && L0 != L1 && MAY_STORE(t) ->
         assert(color[L1] != FREE); field[L1] = L0; TIDY }
     :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && MAY_STORE(t) ->
         field[root] = L0; TIDY }
-    /* Allocation. */
-    :: atomic { RUNS && L0 == 0 && (TAKES(t, 1) || TAKES(t, 2) || TAKES(t, 3)) ->
+    fi
+}
+
+inline allocate()
+{
+    atomic { RUNS && L0 == 0 && (TAKES(t, 1) || TAKES(t, 2) || TAKES(t, 3)) ->
         if
         :: TAKES(t, 1) -> own = 1
         :: TAKES(t, 2) -> own = 2
         :: TAKES(t, 3) -> own = 3
         fi;
         color[own] = COLOR_OF_NEW(t); L0 = own; own = 0; TIDY }
-    /* A poll. */
-    :: atomic { RUNS && m[t].asked -> answer(t); TIDY }
-#ifdef BLOCKING
-    :: atomic { RUNS -> m[t].state = BLOCKED; TIDY }
-    :: atomic { m[t].attached && m[t].state == BLOCKED -> m[t].state = RUNNING; TIDY }
-#endif
-#ifdef LAZY
-    :: atomic { RUNS && !m[t].late && (unswept[1] || unswept[2] || unswept[3]) ->
+}
+
+inline sweep_one()
+{
+    atomic { LAZY && RUNS && !m[t].late && (unswept[1] || unswept[2] || unswept[3]) ->
         if
         :: unswept[1] -> own = 1
         :: unswept[2] -> own = 2
         :: unswept[3] -> own = 3
         fi;
         sweep(own); own = 0; TIDY }
-#endif
-#ifdef FULL
-    :: atomic { RUNS && m[t].buffer != 0 -> hand_over(t); TIDY } /* a full buffer */
-#endif
-#ifdef ATTACH
+}
+
+inline meet_the_collector()
+{
+    if
+    :: atomic { RUNS && m[t].asked -> answer(t); TIDY }
+    :: atomic { BLOCKING && RUNS -> m[t].state = IS_BLOCKED; TIDY }
+    :: atomic { m[t].attached && m[t].state == IS_BLOCKED -> m[t].state = RUNNING; TIDY }
+    :: atomic { FULL && RUNS && m[t].buffer != 0 -> hand_over(t); TIDY }
     :: atomic { !m[t].attached ->
         m[t].attached = true; m[t].marking = barrier_mode; m[t].black = black_mode; TIDY }
-    :: atomic { RUNS && L0 == 0 && L1 == 0 -> DETACH(t); TIDY }
-#endif
-#ifdef TRANSFER
-    :: atomic { RUNS && channel == 0 && L0 != 0 -> REMEMBER; goto give }
+    :: atomic { ATTACH && RUNS && L0 == 0 && L1 == 0 -> DETACH(t); TIDY }
+    fi
+}
+
+inline transfer()
+{
+    if
+    :: atomic { TRANSFER && RUNS && channel == 0 && L0 != 0 -> REMEMBER; goto give }
+    :: atomic { KEEP && RUNS && channel == 0 && L0 != 0 -> channel = L0; goto keep }
     :: atomic { RUNS && channel != 0 -> L0 = channel; channel = 0; age = 0; TIDY }
-#endif
-#ifdef KEEP
-    :: atomic { RUNS && channel == 0 && L0 != 0 -> channel = L0; goto keep }
-    :: atomic { RUNS && channel != 0 -> L0 = channel; channel = 0; TIDY }
-#endif
+    fi
+}
+
+/* What shading is elsewhere than in a store. */
+inline shade_now(condition)
+{
+    if
+    :: atomic { condition && IS_WHITE -> FOUND_FIRST }
+        atomic { shade(m[t].buffer, L0); FOUND_LAST }
+    :: else
+    fi
+}
+
+proctype mutator_thread(byte t; byte locals)
+{
+    byte own;
+    bool in_object; /* a store of l[0]: into the field of l[1], else into the root */
+
+end_next:
+    if
+    :: use_variables()
+    :: store()
+    :: allocate()
+    :: sweep_one()
+    :: meet_the_collector()
+    :: transfer()
     fi;
     goto end_next;
 
-mark:
+mark: /* of a store's barrier; the store is a step of its own, by what is marked now */
     atomic { shade(m[t].buffer, L0); FOUND_LAST; TIDY }
     goto end_next;
-#ifdef SIGNAL
-gap: /* between the test and the store: a signal's handler answers */
+
+gap: /* between a barrier's test and its store: a signal's handler may answer */
     if
     :: atomic { m[t].asked -> answer(t); AFTER_SIGNAL }
     :: atomic { !in_object -> root = L0; TIDY }
@@ -417,40 +366,26 @@ gap: /* between the test and the store: a signal's handler answers */
         TIDY }
     fi;
     goto end_next;
-#endif
 
-#ifdef TRANSFER
 give: /* tp_gc_shade, then the pointer is on its way */
-    if
-    :: atomic { TRANSFER_SHADES(t) && IS_WHITE -> FOUND_FIRST }
-        atomic { shade(m[t].buffer, L0); FOUND_LAST }
-    :: atomic { else -> skip }
-    fi;
+    shade_now(TRANSFER_SHADES(t));
     atomic { channel = L0; TIDY }
     goto SENT;
-#endif
-#if defined(KEEP) || defined(BROKEN_SHADE_ALONE) || defined(BROKEN_NO_TRANSFER_SHADE)
+
 keep: /* until the taker has it */
     if
     :: atomic { m[t].asked -> answer(t); TIDY } goto keep
     :: channel == 0
     fi;
-#ifdef KEEP
-    if
-    :: atomic { SHADES(t) && IS_WHITE -> FOUND_FIRST }
-        atomic { shade(m[t].buffer, L0); FOUND_LAST }
-    :: else
-    fi;
-#endif
+    shade_now(KEEP && SHADES(t));
     atomic { L0 = 0; TIDY }
     goto end_next
-#endif
 }
 
 inline answer_for(t)
 {
-    atomic { m[t].attached && m[t].asked && m[t].state == BLOCKED -> m[t].state = HELD }
-    atomic { answer(t); m[t].state = BLOCKED }
+    atomic { m[t].attached && m[t].asked && m[t].state == IS_BLOCKED -> m[t].state = IS_HELD }
+    atomic { answer(t); m[t].state = IS_BLOCKED }
 }
 
 inline shake(what, with_barrier, with_black)
@@ -473,38 +408,26 @@ inline shake(what, with_barrier, with_black)
     }
     do
     :: atomic { !m[0].asked && !m[1].asked -> kind = NONE; break }
-#ifdef BLOCKING
     :: answer_for(0)
     :: answer_for(1)
-#endif
     od
-}
-
-inline swap(o)
-{
-    assert(color[o] != OTHER);
-    if
-    :: color[o] == MARKED -> color[o] = OTHER
-    :: else
-    fi
 }
 
 inline cycle_begin()
 {
-        assert(list == 0 && m[0].buffer == 0 && m[1].buffer == 0);
-#if defined(TRANSFER)
-        if
-        :: channel != 0 && !SENT_FOR_EVER ->
-            age++;
-            channel = (age == 2 -> 0 : channel);
-            age = (age == 2 -> 0 : age)
-        :: else
-        fi;
-#endif
-        swap(1);
-        swap(2);
-        swap(3);
-#ifdef GARBAGE
+    assert(list == 0 && m[0].buffer == 0 && m[1].buffer == 0); /* invariant 4 */
+    swap(1);
+    swap(2);
+    swap(3);
+    if
+    :: TRANSFER && channel != 0 && !SENT_FOR_EVER ->
+        age++;
+        channel = (age == 2 -> 0 : channel);
+        age = (age == 2 -> 0 : age)
+    :: else
+    fi;
+    if
+    :: GARBAGE ->
         find_live();
         for (i_ : 1 .. OBJECTS) {
             if
@@ -514,14 +437,9 @@ inline cycle_begin()
         }
         i_ = 0;
         live_ = 0
-#endif
+    :: else
+    fi
 }
-
-#ifdef FULL
-#define CLEAR_FOUND skip
-#else
-#define CLEAR_FOUND found = false
-#endif
 
 inline scan(o)
 {
@@ -540,69 +458,59 @@ inline scan_handed(o)
 inline drain()
 {
     do
-    :: atomic { list == 0 -> CLEAR_FOUND; break }
+    :: atomic { list == 0 -> found = found && FULL; break } /* see `more` */
     :: scan(1)
     :: scan(2)
     :: scan(3)
     od
 }
 
+inline check_marked()
+{
+    find_live();
+    for (i_ : 1 .. OBJECTS) {
+        assert(!(live_ & BIT(i_)) || color[i_] == MARKED) /* invariant 1 */
+    }
+    i_ = 0;
+    live_ = 0
+}
+
 proctype collector()
 {
 begin:
-    atomic { cycle_begin() } /* and BARRIER or, when broken, BLACK is asked: nothing happens in between */
-#if defined(BROKEN_ONE_HANDSHAKE)
-    shake(BLACK, true, true);
-#elif defined(BROKEN_NO_BARRIER_HANDSHAKE)
-    shake(BLACK, false, true);
-#else
-    shake(BARRIER, true, false);
-    shake(BLACK, true, true);
-#endif
+    atomic { cycle_begin() }
+    BEGIN_MARKING;
     hand = root;
     atomic { shade(list, hand); hand = 0; TIDY }
-#ifdef TRANSFER
     atomic { scan_handed(1); scan_handed(2); scan_handed(3); TIDY }
-#endif
 more:
     drain();
-#ifdef FULL
-#if defined(BROKEN_FOUND_CLEARED_LATE)
-    found = false;
-#else
-    found = false; /* then one more look: what is handed over from here on is found */
-    if
-    :: list != 0 -> goto more
-    :: list == 0
+    if /* what is handed over after the drain is looked for after `found` is cleared */
+    :: FULL -> found = false;
+        if
+        :: LOOKS_AGAIN && list != 0 -> goto more
+        :: else
+        fi
+    :: else
     fi;
-#endif
-#endif
     shake(SCAN, true, true);
     if
     :: atomic { GOES_ON(found) -> found = false; goto more }
     :: atomic { !GOES_ON(found) -> found = false }
     fi;
-#if defined(BROKEN_SINGLE_ROUND)
-    drain();
-#endif
-    atomic {
-        find_live();
-        for (i_ : 1 .. OBJECTS) {
-            assert(!(live_ & BIT(i_)) || color[i_] == MARKED)
-        }
-        i_ = 0;
-        live_ = 0
-    }
+    DRAIN_AFTER;
+    atomic { check_marked() }
     shake(OFF, false, false);
-#ifndef LAZY
-    atomic { sweep(1); sweep(2); sweep(3) }
-#endif
+    if
+    :: atomic { !LAZY -> sweep(1); sweep(2); sweep(3) } /* all in one step */
+    :: else
+    fi;
     do
     :: atomic { unswept[1] -> sweep(1); TIDY }
     :: atomic { !unswept[1] && unswept[2] -> sweep(2); TIDY }
     :: atomic { !unswept[1] && !unswept[2] && unswept[3] -> sweep(3); TIDY }
     :: atomic { !unswept[1] && !unswept[2] && !unswept[3] ->
-        assert(garbage == 0);
+        assert(garbage == 0); /* invariant 3 */
         list = 0;
         found = false;
         TIDY;

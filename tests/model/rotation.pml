@@ -25,8 +25,8 @@
    3. No deadlock (spin's invalid end states).
 
    A sequence that looked at its limits before they were closed is restarted, by the fence or, where
-   a signal's handler answers in its midst, by the kernel. One of the two is enough for marking: else
-   it ends before its thread answers BLACK, and so before the scan. Rotation needs the fence
+   a signal's handler answers in its midst, by the kernel. One of the two is enough for marking:
+   else it ends before its thread answers BLACK, and so before the scan. Rotation needs the fence
    (taking.pml).
 
    Left out: stores and grey objects, blocking, attaching (handshake.pml), which magazine is stolen,

@@ -24,8 +24,8 @@
    Broken: BROKEN_NO_WEAK_LOCK (weak_get takes no lock), BROKEN_NO_GET_SHADE (it does not shade),
    BROKEN_BUFFER_ALONE (it shades into the mutator's buffer, and `found` is not set),
    BROKEN_NO_TERMINATED_CHECK (it gives out X after the end of marking, marked or not),
-   BROKEN_TERMINATED_STAYS (terminated is set back when the next cycle begins: the sweep has taken the
-   marks away by then, and what is alive looks white). */
+   BROKEN_TERMINATED_STAYS (terminated is set back when the next cycle begins: the sweep has taken
+   the marks away by then, and what is alive looks white). */
 
 #if defined(BROKEN_NO_WEAK_LOCK)
 #define LOCK_WEAK skip
