@@ -17,6 +17,7 @@ unit_tests = \
 	tests/unit/test_cache \
 	tests/unit/test_cache_magazines \
 	tests/unit/test_cache_threads \
+	tests/unit/test_cache_visit \
 	tests/unit/test_check_failures \
 	tests/unit/test_gc_alloc \
 	tests/unit/test_gc_failures \
@@ -232,6 +233,8 @@ tests_unit_test_cache_magazines_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_cache_magazines_LDADD = $(UNIT_LIBS)
 tests_unit_test_cache_threads_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_cache_threads_LDADD = $(UNIT_LIBS)
+tests_unit_test_cache_visit_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_cache_visit_LDADD = $(UNIT_LIBS)
 tests_unit_test_check_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_check_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_alloc_CPPFLAGS = $(INSIDE_CPPFLAGS)

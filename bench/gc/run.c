@@ -55,22 +55,24 @@ static double ns_of(double ticks)
 
 /* --- the watch --- */
 
-void bench_watch_begin(struct bench_watch *watch)
+void bench_watch_begin(struct bench_watch *watch, uint64_t *cpu_ns)
 {
     watch->slow = (uint64_t)(SLOW_NS * ticks_per_ns);
-    watch->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    watch->before = bench_ticks();
+    watch->cpu_ns = cpu_ns;
+    bench_watch_resume(watch);
 }
 
 void bench_watch_resume(struct bench_watch *watch)
 {
-    if (watch != NULL)
-        bench_watch_begin(watch);
+    if (watch == NULL)
+        return;
+    *watch->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    watch->before = bench_ticks();
 }
 
 void bench_watch_slow(struct bench_watch *watch, uint64_t gap)
 {
-    uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), took = cpu_ns - watch->cpu_ns;
+    uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), took = cpu_ns - *watch->cpu_ns;
     uint64_t gap_ns = (uint64_t)ns_of((double)gap);
     if (took > gap_ns)
         took = gap_ns;
@@ -78,7 +80,7 @@ void bench_watch_slow(struct bench_watch *watch, uint64_t gap)
         watch->longest_cpu = took;
     if (gap > watch->longest)
         watch->longest = gap;
-    watch->cpu_ns = cpu_ns;
+    *watch->cpu_ns = cpu_ns;
     watch->before = bench_ticks();
 }
 
@@ -107,12 +109,13 @@ void bench_watch_add(struct bench_watch *to, const struct bench_watch *from)
 static void *thread_run(void *argument)
 {
     struct thread *thread = argument;
+    uint64_t cpu_ns;
     if (thread->watch != NULL)
-        bench_watch_begin(thread->watch);
+        bench_watch_begin(thread->watch, &cpu_ns);
     if (thread->live != NULL) {
         for (unsigned i = 0; i < BENCH_PHASES; i++) {
-            bench_watch_begin(&thread->live->stores[i]);
-            bench_watch_begin(&thread->live->allocs[i]);
+            bench_watch_begin(&thread->live->stores[i], &cpu_ns);
+            bench_watch_begin(&thread->live->allocs[i], &cpu_ns);
         }
         thread->subject->live_mutate(thread->live);
     } else if (strncmp(thread->measurement, "trees", 5) == 0) {

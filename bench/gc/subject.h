@@ -15,7 +15,7 @@
 
 #define BENCH_STEPS 8u /* buckets of a histogram per doubling */
 #define BENCH_BUCKETS (64u * BENCH_STEPS)
-#define BENCH_LOOKS_PER_CPU_LOOK 256u
+#define BENCH_LOOKS_PER_CPU_LOOK 64u
 
 /* Looks at the clock again and again; the time between two looks is a gap. What a gap took of the
    thread's processor time is known to be no more than what it took since that was last looked at,
@@ -23,7 +23,7 @@
 struct bench_watch {
     uint64_t before;      /* ticks */
     uint64_t slow;        /* ticks; a longer gap is looked into */
-    uint64_t cpu_ns;      /* the thread's, when last looked at */
+    uint64_t *cpu_ns;     /* the thread's, when last looked at; its watches share it */
     uint64_t looks;       /* in all */
     uint64_t longest;     /* ticks */
     uint64_t longest_cpu; /* ns, at most */
@@ -67,8 +67,8 @@ struct bench_gc_subject {
 /* Runs `program SUBJECT MEASUREMENT SIZE THREADS`; returns main's exit status. */
 int bench_gc_main(int argc, char **argv, const struct bench_gc_subject *subject);
 
-/* The calling thread's watch, from now on. */
-void bench_watch_begin(struct bench_watch *watch);
+/* The calling thread's watch, from now on; *cpu_ns is the thread's. */
+void bench_watch_begin(struct bench_watch *watch, uint64_t *cpu_ns);
 void bench_watch_slow(struct bench_watch *watch, uint64_t gap);
 
 /* Goes on: what was done since the last look was not the collector's. NULL is ignored. */

@@ -23,11 +23,11 @@ TP_BEGIN_DECLS
 typedef struct tp_arena tp_arena;
 
 /* What is in the arena, and in its children, may point into the collected heap: each aligned word
-   of each chunk may be a pointer, and keeps its object alive. Store with tp_gc_store; tp_arena_memdup
-   and tp_arena_resize do so by themselves. What reset and rewind gave back still counts until it is
-   written over, or its chunk is given back (.retain): where that matters, use tp_arena_destroy.
-   Chunks are zeroed when they are taken. AddressSanitizer and Valgrind are not told what is free in
-   such an arena. */
+   of each chunk may be a pointer, and keeps its object alive. Store with tp_gc_store;
+   tp_arena_memdup and tp_arena_resize do so by themselves. What reset and rewind gave back still
+   counts until it is written over, or its chunk is given back (.retain): where that matters, use
+   tp_arena_destroy. Chunks are zeroed when they are taken. AddressSanitizer and Valgrind are not
+   told what is free in such an arena. */
 #define TP_ARENA_ROOT 1u
 
 /* The largest alignment that an arena serves, in bytes: the heap's page. */

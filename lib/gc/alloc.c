@@ -247,9 +247,11 @@ void *tpi_gc_alloc_layout(struct tpi_layout *layout, size_t bytes)
         errno = ENOMEM;
         return NULL;
     }
-    tpi_gc_use();
-    if (tpi_unlikely(!tpi_gc_is_used()))
-        tpi_gc_use(); /* from now on cycles mark and sweep */
+    if (tpi_checked && tpi_unlikely(mutator->in_runtime != 0))
+        tpi_fatal("thread %d allocates a collected object while it is inside the library: a signal "
+                  "handler may not allocate",
+                  (int)mutator->tid);
+    tpi_gc_use(); /* from now on cycles mark and sweep */
     return layout->size_class != 0 ? take_small(mutator, layout)
                                    : take_large(mutator, layout, bytes);
 }

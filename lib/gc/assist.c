@@ -162,7 +162,8 @@ static uint64_t behind(uint64_t now)
     return should > done ? should - done : 0;
 }
 
-static TPI_COLD void assist(struct tpi_mutator *mutator, uint64_t bytes)
+/* Whether there was anything to do. */
+static TPI_COLD bool assist(struct tpi_mutator *mutator, uint64_t bytes)
 {
     int64_t begin = tpi_os_now_ns(), now = begin;
     uint64_t paid = 0, did;
@@ -175,9 +176,10 @@ static TPI_COLD void assist(struct tpi_mutator *mutator, uint64_t bytes)
     } while (did != 0 && paid < bytes && now - begin < ASSIST_NS);
     tpi_runtime_leave(mutator);
     if (paid == 0)
-        return;
+        return false;
     tpi_count(&assisted_ns, (uint64_t)(now - begin));
     tpi_held_up(mutator, begin);
+    return true;
 }
 
 /* Beyond the goal a mutator lets others run, since the collecting thread may be waiting for a
@@ -192,15 +194,14 @@ static TPI_COLD void let_collect(void)
 void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes)
 {
     uint64_t now = tpi_add_acq_rel_64(&allocated, bytes) + bytes;
-    uint64_t owed = 0;
     if (tpi_unlikely(tpi_load_relaxed_64(&marking) != 0)) {
-        owed = behind(now);
-        if (owed > 0)
-            assist(mutator, owed);
+        uint64_t owed = behind(now);
+        if (owed > 0 && assist(mutator, owed))
+            return;
     } else if (tpi_unlikely(now >= tpi_load_relaxed_64(&due))) {
         tpi_service_cycle_due();
         tpi_service_poll();
     }
-    if (tpi_unlikely(owed == 0 && now >= tpi_load_relaxed_64(&goal_at)))
+    if (tpi_unlikely(now >= tpi_load_relaxed_64(&goal_at)))
         let_collect();
 }

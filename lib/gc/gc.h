@@ -37,8 +37,8 @@ void tpi_service_drop(bool wait);
 void tpi_service_drop_here(struct tpi_cache *cache);
 /* A cycle is due. May be called with locks of lower rank than SERVICE held. */
 void tpi_service_cycle_due(void);
-/* One whole cycle that begins from now on; not from a callback. Returns when it has ended, or when a
-   thread that does not answer holds it up for a second. */
+/* One whole cycle that begins from now on; not from a callback. Returns when it has ended, or when
+   a thread that does not answer holds it up for a second. */
 void tpi_service_cycle_wait(void);
 /* The heap holds TPI_PRESSURE_HEAP_MIN or more: memory pressure is worth a look now and then. */
 enum { TPI_PRESSURE_HEAP_MIN = 16 << 20 };

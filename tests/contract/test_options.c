@@ -105,11 +105,14 @@ static void unknown_options_are_reported_and_ignored(void **state)
 static void malformed_values_are_reported_and_ignored(void **state)
 {
     static const char *const malformed[] = {
-        "gcpercent=abc",    "gcpercent=",           "gcpercent=-5",         "gcpercent=10x",
-        "gcpercent= 10",    "gcpercent=99999999999", "memlimit=12XB",       "memlimit=-1",
-        "memlimit=9999999999999GiB", "memlimit=",   "gcperiod=1s",          "gcperiod=-1",
-        "service=yes",      "poolcheck=-1",         "rseq=maybe",           "rseq=7",
-        "pressure=",        "cachemax=lots",        "lossy=",
+        "gcpercent=abc", "gcpercent=",     "gcpercent=-5",
+        "gcpercent=10x", "gcpercent= 10",  "gcpercent=99999999999",
+        "memlimit=12XB", "memlimit=-1",    "memlimit=9999999999999GiB",
+        "memlimit=",     "gcperiod=1s",    "gcperiod=-1",
+        "service=yes",   "poolcheck=-1",   "rseq=maybe",
+        "rseq=7",        "pressure=",      "cachemax=lots",
+        "lossy=",        "gctrace=yes",    "gcsignal=200",
+        "stw=2",         "gcworkers=many",
     };
     (void)state;
     for (size_t i = 0; i < SUPPORT_COUNT(malformed); i++) {

@@ -3,6 +3,8 @@
    by TIDEPOOL=wbcheck and checkmark, with a line that names the object; and the stress on graphs
    must find a library in which one thing is wrong (the programs control_gc_*, in
    TP_TEST_CONTROL_DIR). */
+#include <sys/time.h>
+
 #include "../contract/support.h"
 
 enum { OBJECTS = 20000, TRY_S = 30, CLASH = 3 };
@@ -90,6 +92,24 @@ static int hidden(void)
     return go_wrong(hide);
 }
 
+static void allocate(int number)
+{
+    for (int i = 0; i < 100 + number % 2; i++)
+        roots[i] = tp_gc_alloc(&victim_type);
+}
+
+/* A handler that interrupts the library's own work, sooner or later. */
+static int handler(void)
+{
+    int64_t end_ns = support_now_ns() + TRY_S * SUPPORT_SECOND;
+    struct itimerval often = {{0, 300}, {0, 300}};
+    signal(SIGALRM, allocate);
+    setitimer(ITIMER_REAL, &often, NULL);
+    while (support_now_ns() < end_ns)
+        roots[0] = tp_gc_alloc_leaf(2000);
+    return 1;
+}
+
 static int collect_in_peace(void)
 {
     fill();
@@ -104,6 +124,15 @@ static void plain_stores_are_named(void **state)
     support_passes("peace", "wbcheck=1,checkmark=1,scribble=1");
     support_aborts("plain-store", "wbcheck=1", "wbcheck: ", "(struct victim) at offset 8");
     support_aborts("plain-store-into-root", "wbcheck=1", "wbcheck: ", "root");
+}
+
+/* TSan holds signals back until the library is left. */
+static void handlers_that_allocate_are_stopped(void **state)
+{
+    (void)state;
+    if (!support_poisons() || support_tsan)
+        skip(); /* no checked build */
+    support_aborts("handler", NULL, "a signal handler may not allocate", "");
 }
 
 static void lost_objects_are_named(void **state)
@@ -180,11 +209,13 @@ int main(int argc, char **argv)
         {"plain-store", plain_store},
         {"plain-store-into-root", plain_store_into_root},
         {"hidden", hidden},
+        {"handler", handler},
         {NULL, NULL},
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_stores_are_named),
         cmocka_unit_test(lost_objects_are_named),
+        cmocka_unit_test(handlers_that_allocate_are_stopped),
         cmocka_unit_test(with_nothing_wrong_it_passes),
         cmocka_unit_test(a_barrier_that_does_not_shade_is_found),
         cmocka_unit_test(stacks_that_nobody_looks_at_are_found),

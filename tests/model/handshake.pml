@@ -15,8 +15,8 @@
    What a mutator does, each a step: load a field or the root into a variable of its own (its stack
    and registers); copy, clear; store NULL; shade what a variable holds: set `found`, then mark it
    and put it into its buffer; store (while its barrier is on only what it has shaded: so a store
-   with its barrier is three steps, and whatever others do comes in between); allocate, in the colour
-   it was told; answer. With
+   with its barrier is three steps, and whatever others do comes in between); allocate, in the
+   colour it was told; answer. With
      BLOCKING   blocking regions
      ATTACH     detach and attach at any time, in the midst of a handshake too: counted as having
                 answered
@@ -41,15 +41,15 @@
    4. Buffers are empty, and no mark of the cycle before the last is left, when a cycle begins.
    5. No deadlock (spin's invalid end states).
 
-   Objects have no identity but what points to them: objects.pml sees to it that what is alike is one
-   state.
+   Objects have no identity but what points to them: objects.pml sees to it that what is alike is
+   one state.
 
    Left out: runs and spans (an object is a slot, and a span), weak references (weak.pml), pools
    (rotation.pml), assists and workers, edits, large objects, TPI_MARK_LOST, memory order (each step
    is sequentially consistent; `found` is before the mark by release and acquire).
 
-   Sizes: 4.0 million states with two variables for mutator 0 and one for mutator 1 (LOCALS0=2):
-   SECONDS s and 0.6 GiB on one core of ours. The run prints the others.
+   Sizes: 4.3 million states with two variables for mutator 0 and one for mutator 1 (LOCALS0=2), 11 s
+   of one core, 0.65 GiB. With one each 1.0 million, 3 s. The run prints the others.
 
    Broken: BROKEN_NO_BARRIER, BROKEN_NO_BLACK_ALLOC (no mere matter of termination: a mutator that
    has answered the last round holds a new white object, which is swept), BROKEN_ONE_HANDSHAKE
@@ -60,9 +60,9 @@
    with SIGNAL BROKEN_NO_RESTART (the handler does not set the thread back to the test); with
    BLOCKING BROKEN_NO_HOLDING (a mutator leaves its blocking region while it is answered for); with
    FULL BROKEN_FOUND_CLEARED_LATE (`found` is cleared when all is drained, with no look afterwards);
-   with TRANSFER BROKEN_NO_TRANSFER_SHADE and BROKEN_SHADE_ALONE (in both the giver keeps it until it was
-   taken; shading it before is not enough, since the giver's barrier may be off yet); with KEEP
-   BROKEN_FOUND_BY_HANDOVER (only answers set `found`: X is in the buffer of one who has answered,
+   with TRANSFER BROKEN_NO_TRANSFER_SHADE and BROKEN_SHADE_ALONE (in both the giver keeps it until
+   it was taken; shading it before is not enough, since the giver's barrier may be off yet); with
+   KEEP BROKEN_FOUND_BY_HANDOVER (only answers set `found`: X is in the buffer of one who has answered,
    marked, and so nobody finds it) and BROKEN_FOUND_LAST (mark first, `found` then). */
 
 #ifndef ALLOCATED
@@ -237,103 +237,7 @@ inline answer(t)
     m[t].asked = false
 }
 
-#define RUNS     (m[t].attached && m[t].state == RUNNING)
-#define L0       m[t].l[0]
-#define L1       m[t].l[1]
-#define FORGET   in_object = false; L1 = (locals == 2 -> L1 : 0)
-#define IS_WHITE (color[L0] != MARKED)
-
-/* What a mutator does. Parts of it go on at its labels. */
-
-inline use_variables()
-{
-    if
-    :: atomic { RUNS && root != 0 -> L0 = root; TIDY }
-    :: atomic { RUNS && locals == 1 && L0 != 0 ->
-        assert(color[L0] != FREE); L0 = field[L0]; TIDY }
-    :: atomic { RUNS && locals == 1 && root != 0 -> L0 = field[root]; TIDY }
-    :: atomic { RUNS && locals == 2 && L0 != 0 ->
-        assert(color[L0] != FREE); L1 = field[L0]; TIDY }
-    :: atomic { RUNS && locals == 2 && L1 != 0 ->
-        assert(color[L1] != FREE); L0 = field[L1]; TIDY }
-    :: atomic { RUNS && locals == 2 -> L1 = L0; TIDY }
-    :: atomic { RUNS && L0 != 0 -> L0 = 0; TIDY }
-    :: atomic { RUNS && L1 != 0 -> L1 = 0; TIDY }
-    fi
-}
-
-/* l[1] of a thread with one variable is a register, while that thread stores. */
-inline store()
-{
-    if
-    :: atomic { RUNS && root != 0 -> root = 0; TIDY } /* NULL needs no barrier */
-    :: atomic { RUNS && L0 != 0 -> field[L0] = 0; TIDY }
-    :: atomic { RUNS && locals == 1 && root != 0 -> field[root] = 0; TIDY }
-    :: atomic { RUNS && SHADES(t) && IS_WHITE -> FOUND_FIRST; goto mark }
-    :: atomic { SIGNAL && RUNS && L0 != 0 && root != L0 && !SHADES(t) -> goto gap }
-    :: atomic { SIGNAL && RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && !SHADES(t) ->
-        L1 = root; in_object = true; goto gap }
-    :: atomic { RUNS && L0 != 0 && root != L0 && MAY_STORE(t) -> root = L0; TIDY }
-    :: atomic { RUNS && locals == 2 && L0 != 0 && L1 != 0 && L0 != L1 && MAY_STORE(t) ->
-        assert(color[L1] != FREE); field[L1] = L0; TIDY }
-    :: atomic { RUNS && locals == 1 && L0 != 0 && root != 0 && root != L0 && MAY_STORE(t) ->
-        field[root] = L0; TIDY }
-    fi
-}
-
-inline allocate()
-{
-    atomic { RUNS && L0 == 0 && (TAKES(t, 1) || TAKES(t, 2) || TAKES(t, 3)) ->
-        if
-        :: TAKES(t, 1) -> own = 1
-        :: TAKES(t, 2) -> own = 2
-        :: TAKES(t, 3) -> own = 3
-        fi;
-        color[own] = COLOR_OF_NEW(t); L0 = own; own = 0; TIDY }
-}
-
-inline sweep_one()
-{
-    atomic { LAZY && RUNS && !m[t].late && (unswept[1] || unswept[2] || unswept[3]) ->
-        if
-        :: unswept[1] -> own = 1
-        :: unswept[2] -> own = 2
-        :: unswept[3] -> own = 3
-        fi;
-        sweep(own); own = 0; TIDY }
-}
-
-inline meet_the_collector()
-{
-    if
-    :: atomic { RUNS && m[t].asked -> answer(t); TIDY }
-    :: atomic { BLOCKING && RUNS -> m[t].state = IS_BLOCKED; TIDY }
-    :: atomic { m[t].attached && m[t].state == IS_BLOCKED -> m[t].state = RUNNING; TIDY }
-    :: atomic { FULL && RUNS && m[t].buffer != 0 -> hand_over(t); TIDY }
-    :: atomic { !m[t].attached ->
-        m[t].attached = true; m[t].marking = barrier_mode; m[t].black = black_mode; TIDY }
-    :: atomic { ATTACH && RUNS && L0 == 0 && L1 == 0 -> DETACH(t); TIDY }
-    fi
-}
-
-inline transfer()
-{
-    if
-    :: atomic { TRANSFER && RUNS && channel == 0 && L0 != 0 -> REMEMBER; goto give }
-    :: atomic { KEEP && RUNS && channel == 0 && L0 != 0 -> channel = L0; goto keep }
-    :: atomic { RUNS && channel != 0 -> L0 = channel; channel = 0; age = 0; TIDY }
-    fi
-}
-
-/* What shading is elsewhere than in a store. */
-inline shade_now(condition)
-{
-    if
-    :: atomic { condition && IS_WHITE -> FOUND_FIRST }
-        atomic { shade(m[t].buffer, L0); FOUND_LAST }
-    :: else
-    fi
-}
+#include "mutators.pml"
 
 proctype mutator_thread(byte t; byte locals)
 {

@@ -29,6 +29,8 @@
    else it ends before its thread answers BLACK, and so before the scan. Rotation needs the fence
    (taking.pml).
 
+   Sizes: 86 thousand states with two objects, 1.6 million with three (OBJECTS=3), 4 s.
+
    Left out: stores and grey objects, blocking, attaching (handshake.pml), which magazine is stolen,
    puts beside the end of the cycle (tpi_cache_puts_end is waited for in one step), memory order.
 

@@ -18,6 +18,8 @@
    3. weak_get gives NULL only where X is not reachable.
    4. No deadlock (spin's invalid end states).
 
+   Sizes: 10 thousand states, no time.
+
    Left out: stores (handshake.pml), blocking, attaching, cleanups, which are found in the same step
    as references are cleared, more than one batch of references, the order of stores.
 
