@@ -12,6 +12,7 @@ tidepoolinclude_HEADERS = \
 	include/tidepool/heap.h \
 	include/tidepool/pool.h \
 	include/tidepool/short.h \
+	include/tidepool/short_gc.h \
 	include/tidepool/stats.h \
 	include/tidepool/vec.h \
 	include/tidepool/version.h

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The collected heap, and collection cycles, by their prefixed names.
 
-   A concurrent, non-moving, tri-colour mark-sweep collector: no moment when all threads stand still.
-   A program that never allocates here never marks; its cycles rotate every pool and every size
-   class's cache (what was idle becomes a victim, what was a victim is dropped) and give idle pages
-   back. docs/COLLECTOR.md tells the algorithm.
+   A concurrent, non-moving, tri-colour mark-sweep collector: no moment when all threads stand
+   still. A program that never allocates here never marks; its cycles rotate every pool and every
+   size class's cache (what was idle becomes a victim, what was a victim is dropped) and give idle
+   pages back. docs/COLLECTOR.md tells the algorithm.
 
    What a program owes the collector:
    - A pointer to a collected object is stored into memory only with tp_gc_store and its kin: into
@@ -74,8 +74,8 @@ TP_API int64_t tp_gc_memory_limit_set(int64_t bytes);
    are not named are never looked at. */
 #define TP_GC_TYPE(NAME, ...) TP_DETAIL_GC_TYPE(NAME, __VA_ARGS__, )
 
-/* --- allocation. All: zeroed; aligned to 16 bytes; the collector's: there is no free. NULL + errno:
-   ENOMEM, EOVERFLOW (n too large). Any thread: the first call attaches it --- */
+/* --- allocation. All: zeroed; aligned to 16 bytes; the collector's: there is no free. NULL +
+   errno: ENOMEM, EOVERFLOW (n too large). Any thread: the first call attaches it --- */
 
 /* n objects of the type in a row. n = 0 is 1. */
 TP_API TP_NODISCARD void *tp_gc_alloc_array(const tp_gc_type *type, size_t n);
@@ -120,10 +120,10 @@ TP_NODISCARD static inline void *tp_gc_alloc(const tp_gc_type *type)
 TP_API void tp_gc_edit_begin(void *object);
 TP_API void tp_gc_edit_end(void *object);
 
-/* Before a pointer is handed to another thread by other means than a store: whoever holds it or does
-   not, the object stays alive through the cycle that runs now, if one does, and the next one that
-   begins. What may be on its way for longer is pinned. NULL, and what is no collected object, is
-   ignored. */
+/* Before a pointer is handed to another thread by other means than a store: whoever holds it or
+   does not, the object stays alive through the cycle that runs now, if one does, and the next one
+   that begins. What may be on its way for longer is pinned. NULL, and what is no collected object,
+   is ignored. */
 TP_API void tp_gc_shade(void *object);
 
 /* --- roots --- */
@@ -134,9 +134,9 @@ TP_API void *tp_gc_pin(void *object);
 TP_API void tp_gc_unpin(void *object);
 
 /* Each aligned word of [base, base + bytes) may be a pointer: global variables, thread-local ones,
-   memory of malloc. It must be readable until it is removed. 0; -1 + errno: ENOMEM, EINVAL (NULL, no
-   whole word, or overlaps another range; for remove: not the base of one). After tp_gc_root_remove
-   the range is not read any more. Any thread. */
+   memory of malloc. It must be readable until it is removed. 0; -1 + errno: ENOMEM, EINVAL (NULL,
+   no whole word, or overlaps another range; for remove: not the base of one). After
+   tp_gc_root_remove the range is not read any more. Any thread. */
 TP_API int tp_gc_root_add(void *base, size_t bytes);
 TP_API int tp_gc_root_remove(void *base);
 
@@ -158,8 +158,8 @@ static inline void tp_gc_safepoint(void)
 
 /* Between the two the thread touches no collected object and calls nothing that does; the collector
    answers for it, with its stack and registers as they were at begin. So the function that begins
-   does not return before the end; where that cannot be, tp_gc_blocking_call. Pairs nest. In a thread
-   that is not attached they do nothing. Both keep errno. */
+   does not return before the end; where that cannot be, tp_gc_blocking_call. Pairs nest. In a
+   thread that is not attached they do nothing. Both keep errno. */
 TP_API void tp_gc_blocking_begin(void);
 TP_API void tp_gc_blocking_end(void);
 /* Calls fn between the two. */
@@ -187,8 +187,8 @@ TP_API TP_NODISCARD tp_gc_cleanup *tp_gc_cleanup_add(void *object, void (*fn)(vo
    not to be, or the handle not to be good. */
 TP_API void tp_gc_cleanup_cancel(tp_gc_cleanup *cleanup);
 
-/* A reference that does not keep its object alive. The caller owns it: tp_gc_weak_free, at any time.
-   NULL + errno: ENOMEM; EINVAL where `object` is not the start of a collected object. */
+/* A reference that does not keep its object alive. The caller owns it: tp_gc_weak_free, at any
+   time. NULL + errno: ENOMEM; EINVAL where `object` is not the start of a collected object. */
 typedef struct tp_gc_weak tp_gc_weak;
 TP_API TP_NODISCARD tp_gc_weak *tp_gc_weak_make(void *object);
 /* The object, or NULL after a cycle found it unreachable. Attaches the thread; NULL too for want of

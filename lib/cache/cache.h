@@ -33,8 +33,8 @@
 #include <tidepool/detail/local.h>
 
 enum {
-    TPI_CACHES_MAX = 8192,   /* size classes and pools at one time; number 0 is always closed */
-    TPI_MAGAZINE_MAX = 62,   /* objects in the largest magazine */
+    TPI_CACHES_MAX = 8192, /* size classes and pools at one time; number 0 is always closed */
+    TPI_MAGAZINE_MAX = 62, /* objects in the largest magazine */
     TPI_CLOSED_FLOOR = 0xffff
 };
 
@@ -54,13 +54,13 @@ enum tpi_closed {
 
 struct tpi_cache {
     uint32_t number;
-    bool calls_on_put;        /* an inlined put would miss a callback */
-    uint32_t closed;          /* atomic; read under a record's lock before its limits are opened */
-    uint32_t capacity;        /* atomic; objects in a new magazine; tuned by cycles */
-    uint32_t capacity_base;   /* by the object's size */
+    bool calls_on_put;      /* an inlined put would miss a callback */
+    uint32_t closed;        /* atomic; read under a record's lock before its limits are opened */
+    uint32_t capacity;      /* atomic; objects in a new magazine; tuned by cycles */
+    uint32_t capacity_base; /* by the object's size */
     uint32_t capacity_max;
-    uint64_t bytes;           /* of an object; 0: unknown */
-    uint64_t idle_max;        /* 0: no bound */
+    uint64_t bytes;    /* of an object; 0: unknown */
+    uint64_t idle_max; /* 0: no bound */
     /* The three steps of dropping n objects that nobody holds any more (rotate.c). end: one object,
        callbacks and all, no lock held; may be NULL. give_back: their memory and their count, under
        the closers' lock; locks of higher rank alone. given_back: what may wake or free, no lock
@@ -79,15 +79,15 @@ struct tpi_cache {
     struct tpi_stack empties; /* magazines of the current capacity; given back by the next cycle */
 
     struct tpi_stack victims TPI_ALIGNED(TPI_CACHE_LINE); /* the depot's at the last cycle */
-    uint64_t budget; /* atomic; of idle_max, what magazines may still hold */
-    uint64_t contention;      /* atomic; lost races for the depot's head */
-    uint64_t contention_seen; /* at the last cycle */
-    uint64_t hits_retired;    /* atomic; of threads that ended */
-    uint64_t puts_retired;    /* atomic */
-    uint64_t stolen;          /* atomic */
-    struct tpi_stack doomed;  /* magazines to be dropped */
+    uint64_t budget;            /* atomic; of idle_max, what magazines may still hold */
+    uint64_t contention;        /* atomic; lost races for the depot's head */
+    uint64_t contention_seen;   /* at the last cycle */
+    uint64_t hits_retired;      /* atomic; of threads that ended */
+    uint64_t puts_retired;      /* atomic */
+    uint64_t stolen;            /* atomic */
+    struct tpi_stack doomed;    /* magazines to be dropped */
     struct tpi_stack unvisited; /* of a tpi_cache_visit_idle that is under way */
-    uint32_t owed;            /* atomic; in a fork's child: given back, given_back not yet called */
+    uint32_t owed; /* atomic; in a fork's child: given back, given_back not yet called */
 };
 
 struct tpi_cache_counts {
@@ -164,7 +164,8 @@ void tpi_sizes_open(void);
 extern void (*tpi_sizes_poll)(void);
 /* Gives n objects of this heap back, past the caches: for what a cycle drops. */
 void tpi_sizes_free_now(void **objects, size_t n);
-/* Of what was freed since the process began: of slots and pages, as tp_heap_stats counts allocated. */
+/* Of what was freed since the process began: of slots and pages, as tp_heap_stats counts allocated.
+ */
 uint64_t tpi_sizes_freed_bytes(void);
 
 /* --- bounds, modes and memory: registry.c, magazine.c, thread.c --- */
@@ -182,17 +183,17 @@ extern const char tpi_runtime_is_linked; /* named by who needs it, so that an ar
 void tpi_sequences_set(enum tpi_sequences mode); /* before the second thread */
 void tpi_sequences_fence(void); /* every sequence begun before has ended or starts again */
 bool tpi_sequences_on(void);
-void tpi_cached_bytes_max_set(uint64_t bytes);   /* all caches together; 0: none */
+void tpi_cached_bytes_max_set(uint64_t bytes); /* all caches together; 0: none */
 /* Bytes of the heap's spans that hold magazines, in use or not: they are not what users keep. */
 uint64_t tpi_cache_span_bytes(void);
-uint64_t tpi_cache_metadata(void);               /* bytes of magazines and thread records */
-void tpi_magazines_release(void);                /* gives whole chunks of free ones back */
+uint64_t tpi_cache_metadata(void); /* bytes of magazines and thread records */
+void tpi_magazines_release(void);  /* gives whole chunks of free ones back */
 
 /* --- fork --- */
 
 void tpi_cache_fork_prepare(void); /* closes, fences and locks every record */
 void tpi_cache_fork_parent(void);
-void tpi_cache_fork_child(void);   /* what other threads held goes to the depots */
+void tpi_cache_fork_child(void); /* what other threads held goes to the depots */
 
 #include "cache/many.h"
 

@@ -9,8 +9,8 @@
    ONE CYCLE, as the collecting thread (the service thread, or whoever runs the cycle) sees it:
    1. All spans are swept (each cycle ends with that). Choose the other colour of two.
    2. Handshake BARRIER: each mutator turns its barrier on.
-   3. Before 2, all caches rotate and what that dooms is dropped: what is allocated between 2 and the
-      end of 3 is white, and its first store shades it, so that time is kept short. Now pools of
+   3. Before 2, all caches rotate and what that dooms is dropped: what is allocated between 2 and
+   the end of 3 is white, and its first store shades it, so that time is kept short. Now pools of
       collected objects are closed to the inlined path. Handshake BLACK: each mutator marks what is
       left of its runs, and from now on marks each run that it takes. So what it allocates is black.
    4. Global roots are read: root ranges, pins, pooled objects, magazines of collected objects, root
@@ -46,7 +46,8 @@
    - the mutator, at a poll: entry and exit of the allocator's slow path, tp_gc_safepoint, a store's
      slow path after its store, the ends of blocking regions, pool slow paths;
    - the collecting thread, while the mutator is in a blocking region: state BLOCKED -> HELD by CAS,
-     answer, HELD -> BLOCKED. The mutator leaves by CAS BLOCKED -> RUNNING; where that fails it waits;
+     answer, HELD -> BLOCKED. The mutator leaves by CAS BLOCKED -> RUNNING; where that fails it
+   waits;
    - the signal handler in that thread (signal.c), if in_runtime is 0; else the exit of the runtime
      polls. In a barrier's block it first sets the instruction pointer back to the block's start.
      It does not answer PARK where its thread holds one of the library's locks.
@@ -58,12 +59,11 @@
    tpi_runtime_enter and tpi_runtime_leave.
 
    RUNS AND SPANS. alloc_bits: 1 = allocated, or in a mutator's run. A run is taken in this order:
-   zero it; mark it (if black); set its alloc bits (release). A conservative hit reads the alloc bit,
-   then the mark. Slots above a run's next are the mutator's own through sweeps: they were marked
-   when the run was taken, or at BLACK. A span has one owner (a mutator) or none; only its owner takes
-   runs, only under its own in_runtime.
-   swept: even = swept in that epoch; odd = somebody is at it. Whoever wins the CAS from the last
-   epoch sweeps.
+   zero it; mark it (if black); set its alloc bits (release). A conservative hit reads the alloc
+   bit, then the mark. Slots above a run's next are the mutator's own through sweeps: they were
+   marked when the run was taken, or at BLACK. A span has one owner (a mutator) or none; only its
+   owner takes runs, only under its own in_runtime. swept: even = swept in that epoch; odd =
+   somebody is at it. Whoever wins the CAS from the last epoch sweeps.
 
    MARKS are bytes, so that setting one is a plain store: two threads that shade one object at once
    push it twice, and it is scanned twice. TPI_MARK_LOST: shaded, but there was no memory for a
@@ -135,8 +135,8 @@ size_t tpi_mark_some(size_t bytes);
 void tpi_mark_drain(void);
 void tpi_mark_begin(enum tpi_mark color);
 uint64_t tpi_marked_bytes(void); /* of slots, in this cycle */
-/* So many threads mark beside the collecting one, from the next drain on; 0: a quarter of the cores,
-   less one. */
+/* So many threads mark beside the collecting one, from the next drain on; 0: a quarter of the
+   cores, less one. */
 void tpi_workers_start(unsigned n);
 /* Nothing is grey in a fork's child, and nobody marks. */
 void tpi_mark_fork_child(void);
@@ -207,12 +207,12 @@ void tpi_pacer_marking_ended(void);
 
 struct tpi_pacer_counts {
     int percent;
-    uint64_t live;     /* bytes of collected objects, those in runs too; approximate */
+    uint64_t live;           /* bytes of collected objects, those in runs too; approximate */
     uint64_t explicit_bytes; /* of explicit spans */
-    uint64_t goal;     /* of both; UINT64_MAX: never by growth */
-    uint64_t marked;   /* by the last cycle */
-    uint64_t stacks, roots; /* bytes that it searched */
-    uint64_t assist_ns; /* of mutators' time, since the start */
+    uint64_t goal;           /* of both; UINT64_MAX: never by growth */
+    uint64_t marked;         /* by the last cycle */
+    uint64_t stacks, roots;  /* bytes that it searched */
+    uint64_t assist_ns;      /* of mutators' time, since the start */
 };
 void tpi_pacer_read(struct tpi_pacer_counts *counts);
 
@@ -312,7 +312,8 @@ bool tpi_check_visit(uintptr_t word);
 
 /* wbcheck; all but begin and compare by any thread, and only with the option on. Called by
    - begin: the collecting thread, before the handshake BARRIER;
-   - scanned: whoever is about to read the words of an object, of a piece of one, or of a root range;
+   - scanned: whoever is about to read the words of an object, of a piece of one, or of a root
+   range;
    - log: a barrier's slow path, for each slot; tp_gc_edit_end for all of its object;
    - forget: tp_gc_root_remove and the like, before the memory may go, under the roots lock;
    - compare: the collecting thread, the world parked, marking over. Aborts at a missed store. */

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pointers on their way from one thread to another, where no collected memory holds them: in a pipe,
-   in a queue of malloc's, in pthread_create's argument.
+/* Pointers on their way from one thread to another, where no collected memory holds them: in a
+   pipe, in a queue of malloc's, in pthread_create's argument.
 
    To shade is not enough: a giver whose barrier is off shades nothing, and when the taker has
-   answered a round before it takes, and the giver lets go before it answers, nobody shows the object
-   to the collector. So tp_gc_shade also leaves a byte beside the slot's mark, which is a root for
-   the next two cycles that read the roots:
+   answered a round before it takes, and the giver lets go before it answers, nobody shows the
+   object to the collector. So tp_gc_shade also leaves a byte beside the slot's mark, which is a
+   root for the next two cycles that read the roots:
    1. The giver, in its runtime: stores 2 into the byte, then 1 into the span's `handed` (release).
       If its barrier is on it shades as well, since the roots may have been read already.
-   2. The collecting thread, with the roots (all barriers are on by then): takes each span's `handed`
-      back to 0 (acquire; pairs with 1), shades the slots whose bytes are not 0, and lowers those by
-      a compare and exchange: one that was raised meanwhile stays. Where a byte is still not 0,
-      `handed` is set again.
-   A giver that comes between two cycles' roots is seen by both of the next two; one that comes while
-   the roots are read, by its shading, and by at least one of the next two. So an object is kept
-   through the cycle that runs and the next that begins; never through more than two further ones.
-   An object whose byte is not 0 is shaded by each cycle, so a slot that is freed has 0. */
+   2. The collecting thread, with the roots (all barriers are on by then): takes each span's
+   `handed` back to 0 (acquire; pairs with 1), shades the slots whose bytes are not 0, and lowers
+   those by a compare and exchange: one that was raised meanwhile stays. Where a byte is still not
+   0, `handed` is set again. A giver that comes between two cycles' roots is seen by both of the
+   next two; one that comes while the roots are read, by its shading, and by at least one of the
+   next two. So an object is kept through the cycle that runs and the next that begins; never
+   through more than two further ones. An object whose byte is not 0 is shaded by each cycle, so a
+   slot that is freed has 0. */
 #include "gc/collector.h"
 
 enum { CYCLES = 2 };
@@ -35,10 +35,10 @@ static void remember(const void *object)
         return;
     if (where.state != TPI_SPAN_COLLECTED && where.state != TPI_SPAN_COLLECTED_LARGE)
         return;
-    unsigned slot = where.state == TPI_SPAN_COLLECTED
-                        ? tpi_class_slot(&tpi_classes[where.size_class],
-                                         (uintptr_t)object - where.span->base)
-                        : 0;
+    unsigned slot =
+        where.state == TPI_SPAN_COLLECTED
+            ? tpi_class_slot(&tpi_classes[where.size_class], (uintptr_t)object - where.span->base)
+            : 0;
     tpi_store_relaxed_8(byte_of(where.span, slot), CYCLES);
     tpi_store_release_32(&where.span->handed, 1);
     tpi_store_release_32(&any, 1);

@@ -57,7 +57,7 @@ TP_API bool tp_detail_gc_cas(void *slot, const void *old, const void *value);
 TP_API void *tp_detail_gc_exchange(void *slot, const void *value);
 TP_API void tp_detail_gc_move(void *to, const void *from, size_t bytes);
 TP_API void tp_detail_gc_safepoint(void);
-/* A shared object's barriers, as [start, stop) of its section; at load and before it is unmapped. */
+/* A shared object's barriers, as [start, stop) of its section: at load, before it is unmapped. */
 TP_API void tp_detail_gc_table_add(const void *start, const void *stop);
 TP_API void tp_detail_gc_table_remove(const void *start);
 
