@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/gc: cycles. When one is due, who runs it, and what it does. Marking comes with the collector;
-   today a cycle rotates every cache, drops what two cycles found idle, and gives pages back. */
+/* lib/gc: cycles. When one is due, who runs it, and what it does: rotate every cache, drop what two
+   cycles found idle, mark and sweep the collected heap, give pages back. docs/COLLECTOR.md. */
 #ifndef TPI_GC_H
 #define TPI_GC_H
 
@@ -11,8 +11,7 @@
 
 #include <tidepool/gc.h>
 
-/* --- callbacks: whoever calls a user's function says so, so that what it calls does not wait
-   --- */
+/* --- callbacks: whoever calls a user's function says so, and what it calls does not wait --- */
 
 void tpi_callback_enter(void);
 void tpi_callback_leave(void);

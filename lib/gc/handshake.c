@@ -2,7 +2,7 @@
 /* Handshakes: the collecting thread asks each mutator, and waits until each has answered.
 
    Asking, under mutators_lock: tpi_modes change, what is asked (`asked`) is stored, and for each
-   mutator on the list `requested`, then its poll flag. Who attaches later finds the new modes.
+   mutator on the list its poll flag, then `requested`. Who attaches later finds the new modes.
 
    Answering is tpi_answer, by the thread at a poll, by its signal handler, or here for one that is
    in a blocking region. `asked` and tpi_modes stay as they are until all have answered; the acquire
@@ -24,7 +24,7 @@
 #include "gc/collector.h"
 
 enum {
-    SPINS_MAX = 1000,
+    SPINS_MAX = 150, /* a running mutator that polls answers within a microsecond */
     SLEEP_NS_MIN = 50000,
     SLEEP_NS_MAX = 1000000,
     SIGNAL_NS = 10000000,  /* without an answer: the first signal, and again */
@@ -160,8 +160,8 @@ static void ask(enum tpi_handshake kind)
     number++;
     for (struct tpi_mutator *m = tpi_mutators_first(); m != NULL; m = m->next) {
         m->signalled = m->warned = false;
+        tpi_store_relaxed_32(&m->self->poll, 1);     /* first: who sees the request clears it */
         tpi_store_release_32(&m->requested, number); /* pairs with tpi_answer's acquire */
-        tpi_store_release_32(&m->self->poll, 1);
     }
     tpi_mutators_unlock();
 }

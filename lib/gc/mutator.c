@@ -6,8 +6,9 @@
       modes that were asked for last, and is published on the list, all under mutators_lock; so no
       handshake misses it, and none waits for it that was asked before.
    2. RUNNING. It answers at its polls (tpi_runtime_leave is one), or its signal handler does while
-      in_runtime is 0. poll is set after requested by who asks, and cleared by who answers before
-      answered is stored; the next request comes after that, so no poll is lost.
+      in_runtime is 0. poll is set before requested by who asks: one who finds the request by other
+      means than poll must not clear it too early, and find it set for ever. It is cleared by who
+      answers before answered is stored; the next request comes after that, so no poll is lost.
    3. In a blocking region: tp_gc_blocking_begin (stack.c's stub) gives its registers and stack
       pointer to tpi_blocking_began, which stores them and then, as a release, BLOCKED. Pairs with
       the CAS to HELD of the collecting thread, which now may do to the record what its owner may.

@@ -166,7 +166,9 @@ static void it_may_allocate_and_collect_and_add_others(void **state)
     gc_scrub();
     tp_gc_collect();
     tp_gc_collect();
-    assert_int_equal(support_read(&runs), 1);
+    const char *mode = getenv("TP_TEST_MODE");
+    if (mode == NULL || strcmp(mode, "service=0") != 0) /* there this stack may have the object */
+        assert_int_equal(support_read(&runs), 1);
 }
 
 enum { MANY = 5000 };

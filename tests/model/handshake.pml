@@ -48,8 +48,8 @@
    (rotation.pml), assists and workers, edits, large objects, TPI_MARK_LOST, memory order (each step
    is sequentially consistent; `found` is before the mark by release and acquire).
 
-   Sizes: 4.3 million states with two variables for mutator 0 and one for mutator 1 (LOCALS0=2), 11 s
-   of one core, 0.65 GiB. With one each 1.0 million, 3 s. The run prints the others.
+   Sizes: 4.3 million states with two variables for mutator 0 and one for mutator 1 (LOCALS0=2),
+   11 s of one core, 0.65 GiB. With one each 1.0 million, 3 s. The run prints the others.
 
    Broken: BROKEN_NO_BARRIER, BROKEN_NO_BLACK_ALLOC (no mere matter of termination: a mutator that
    has answered the last round holds a new white object, which is swept), BROKEN_ONE_HANDSHAKE
@@ -62,8 +62,8 @@
    FULL BROKEN_FOUND_CLEARED_LATE (`found` is cleared when all is drained, with no look afterwards);
    with TRANSFER BROKEN_NO_TRANSFER_SHADE and BROKEN_SHADE_ALONE (in both the giver keeps it until
    it was taken; shading it before is not enough, since the giver's barrier may be off yet); with
-   KEEP BROKEN_FOUND_BY_HANDOVER (only answers set `found`: X is in the buffer of one who has answered,
-   marked, and so nobody finds it) and BROKEN_FOUND_LAST (mark first, `found` then). */
+   KEEP BROKEN_FOUND_BY_HANDOVER (only answers set `found`: X is in the buffer of one who has
+   answered, marked, and so nobody finds it) and BROKEN_FOUND_LAST (mark first, `found` then). */
 
 #ifndef ALLOCATED
 #define ALLOCATED 3 /* of the objects */
