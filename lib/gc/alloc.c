@@ -9,6 +9,10 @@
    3. A new span, if the pacer lets it.
    Large objects are spans of their own.
 
+   In its first slow path of each sweep epoch a mutator gives all of that back, swept (Go flushes its
+   mcaches): what it does not use any more is for others, or for the page heap. For one that is in a
+   blocking region the collecting thread does it, with OFF.
+
    Steps 1 and 2 are done within tpi_runtime_enter and leave: a signal handler that answers for this
    thread sees runs and spans whole, and the collecting thread looks at them only while the thread
    is in a blocking region. Steps that may wait, or that may run a cycle (the pacer's), come
@@ -98,11 +102,6 @@ static bool run_next(struct tpi_mutator *mutator, const struct tpi_layout *layou
     struct tpi_span *span = owned->span;
     if (span == NULL)
         return false;
-    if (owned->epoch != mutator->epoch) { /* it was swept meanwhile, or will be now */
-        tpi_span_sweep(span, mutator->epoch);
-        owned->epoch = mutator->epoch;
-        owned->slot = 0;
-    }
     unsigned most = tpi_max(TPI_RUN_BYTES_MAX / layout->slot_bytes, 1u);
     unsigned first = next_bit(span->alloc_bits, owned->slot, false);
     if (first == TPI_SLOTS_MAX)
@@ -120,7 +119,6 @@ static void own(struct tpi_mutator *mutator, const struct tpi_layout *layout, st
 {
     struct tpi_owned *owned = &mutator->owned[layout->number];
     owned->span = span;
-    owned->epoch = mutator->epoch;
     owned->slot = 0;
     if (owned->listed)
         return;
@@ -193,6 +191,50 @@ static size_t span_new(struct tpi_mutator *mutator, struct tpi_layout *layout)
 
 /* --- objects --- */
 
+/* Gives everything back that this mutator has of spans. The caller's, in its runtime; or it is in a
+   blocking region, and held. It is on the list still: so a span of its is swept in its epoch by it,
+   or by the collecting thread, and not at once with what is done here. */
+void tpi_runs_release(struct tpi_mutator *mutator)
+{
+    mutator->flushed = mutator->epoch;
+    for (uint32_t i = 0; i < mutator->layouts_used_count; i++) {
+        uint32_t number = mutator->layouts_used[i];
+        struct tpi_layout *layout = tpi_layout_numbered(number);
+        struct tpi_owned *owned = &mutator->owned[number];
+        struct tpi_span *span = owned->span;
+        unsigned first = 0, n = run_rest(mutator, number, &first);
+        if (span != NULL)
+            tpi_span_sweep(span, mutator->epoch);
+        if (n > 0) {
+            change_bits(span->alloc_bits, first, n, false);
+            span->free_slots = (uint16_t)(span->free_slots + n);
+            count_slots(mutator, (uint64_t)0 - n, (uint64_t)0 - (uint64_t)n * layout->slot_bytes);
+        }
+        disown(mutator, layout);
+        owned->listed = false;
+    }
+    mutator->layouts_used_count = 0;
+}
+
+/* Once an epoch: what it owns is swept, and others may need what is free of it. */
+static void flush(struct tpi_mutator *mutator)
+{
+    if (tpi_unlikely(mutator->flushed != mutator->epoch))
+        tpi_runs_release(mutator);
+}
+
+/* For want of memory a cycle may have run, and others' spans have room now: bytes; 0: ENOMEM. */
+static TPI_COLD size_t span_again(struct tpi_mutator *mutator, struct tpi_layout *layout)
+{
+    tpi_runtime_enter(mutator);
+    tpi_mutator_poll(mutator);
+    flush(mutator);
+    size_t bytes = span_next(mutator, layout);
+    tpi_runtime_leave(mutator);
+    errno = ENOMEM;
+    return bytes;
+}
+
 static void *take_small(struct tpi_mutator *mutator, struct tpi_layout *layout)
 {
     struct tp_detail_gc_run *run = &mutator->runs[layout->number];
@@ -200,6 +242,7 @@ static void *take_small(struct tpi_mutator *mutator, struct tpi_layout *layout)
         size_t bytes = 0;
         tpi_runtime_enter(mutator);
         tpi_mutator_poll(mutator);
+        flush(mutator);
         void *object = tp_detail_gc_take(run, layout->slot_bytes);
         if (object == NULL && run_next(mutator, layout))
             object = tp_detail_gc_take(run, layout->slot_bytes);
@@ -210,6 +253,8 @@ static void *take_small(struct tpi_mutator *mutator, struct tpi_layout *layout)
             return object;
         if (bytes == 0)
             bytes = span_new(mutator, layout);
+        if (bytes == 0)
+            bytes = span_again(mutator, layout);
         if (bytes == 0)
             return NULL;
         tpi_pacer_allocated(mutator, bytes);
@@ -267,29 +312,6 @@ void tpi_runs_mark(struct tpi_mutator *mutator)
         if (n > 0)
             tpi_marks_fill(mutator->owned[number].span->marks + first, n, (uint8_t)mutator->color);
     }
-}
-
-/* The mutator is on the list still: so a span of its is swept in its epoch by it, or by the
-   collecting thread, and not at once with what is done here. */
-void tpi_runs_release(struct tpi_mutator *mutator)
-{
-    for (uint32_t i = 0; i < mutator->layouts_used_count; i++) {
-        uint32_t number = mutator->layouts_used[i];
-        struct tpi_layout *layout = tpi_layout_numbered(number);
-        struct tpi_owned *owned = &mutator->owned[number];
-        struct tpi_span *span = owned->span;
-        unsigned first = 0, n = run_rest(mutator, number, &first);
-        if (span != NULL)
-            tpi_span_sweep(span, mutator->epoch);
-        if (n > 0) {
-            change_bits(span->alloc_bits, first, n, false);
-            span->free_slots = (uint16_t)(span->free_slots + n);
-            count_slots(mutator, (uint64_t)0 - n, (uint64_t)0 - (uint64_t)n * layout->slot_bytes);
-        }
-        disown(mutator, layout);
-        owned->listed = false;
-    }
-    mutator->layouts_used_count = 0;
 }
 
 /* --- the calls --- */

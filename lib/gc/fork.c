@@ -73,6 +73,7 @@ void tpi_collector_fork_child(void)
 {
     tpi_layouts_reset_in_child(tpi_mutator_self);
     tpi_mark_fork_child();
+    tpi_signal_fork_child();
     if (phase == TPI_PHASE_MARKING) {
         abandoned++;
         marks_are_stale = true;

@@ -102,6 +102,8 @@ static void act(struct tpi_mutator *mutator, const struct tpi_registers *registe
         break;
     case TPI_SHAKE_OFF:
         tpi_modes_adopt(mutator);
+        if (tpi_load_relaxed_32(&mutator->state) != TPI_RUNNING && tpi_load_relaxed_32(&parked) == 0)
+            tpi_runs_release(mutator); /* who is parked may be in the midst of an allocation */
         tpi_buffer_discard(&mutator->buffer); /* of no cycle's any more */
         break;
     default:

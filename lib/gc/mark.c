@@ -254,9 +254,13 @@ static void scan_buffers(struct marker *marker, size_t bytes)
 
 void tpi_mark_lose(uint8_t *mark)
 {
-    tpi_found_set();
+    tpi_found_set(); /* before the mark, as for any other */
     tpi_store_release_8(mark, (uint8_t)(tpi_mark_color | TPI_MARK_LOST));
     tpi_store_release_32(&lost, 1);
+    /* And behind: it is in no buffer, which would say so when it is handed over. The collecting
+       thread clears `found` and then looks at `lost`. */
+    tpi_fence_full();
+    tpi_found_set();
 }
 
 static void find_lost_in_span(struct marker *marker, const struct tpi_span *span)

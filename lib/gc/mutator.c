@@ -226,7 +226,6 @@ static void record_give(struct tpi_mutator *record)
     record->straggles = 0;
     record->stacks = NULL;
     record->blocking_depth = 0;
-    record->assist_debt = 0;
     tpi_store_relaxed_64(&record->stack_bytes, 0);
     record->next = free_records;
     free_records = record;
@@ -243,7 +242,6 @@ void tpi_modes_adopt(struct tpi_mutator *mutator)
 static void publish(struct tpi_mutator *record)
 {
     record->self = &tp_detail_gc_self;
-    record->thread = pthread_self();
     record->tid = tpi_os_tid();
     record->in_runtime = 1;
     record->answered = record->requested;

@@ -46,7 +46,6 @@ struct tpi_buffer;
 
 struct tpi_owned { /* what a run was taken from */
     struct tpi_span *span;
-    uint32_t epoch; /* in which the span was swept when this began: */
     uint16_t slot;  /* slots below were looked at */
     bool listed;    /* in layouts_used */
 };
@@ -69,6 +68,7 @@ struct tpi_mutator {
 
     enum tpi_mark color;                 /* runs are marked with this; WHITE: not at all */
     uint32_t epoch;                      /* the sweep epoch that it has seen */
+    uint32_t flushed;                    /* the one in which it gave its spans back */
     struct tpi_buffer *buffer;           /* what its barriers shaded */
     void *edits[TPI_EDITS_MAX];          /* objects under plain stores */
     uint32_t edit_count;
@@ -79,10 +79,8 @@ struct tpi_mutator {
     uint64_t stack_bytes;                /* atomic: of its stacks, at the last SCAN */
 
     int32_t tid;
-    pthread_t thread;
     bool signalled, warned;              /* in this handshake; the collecting thread's */
     uint32_t straggles;                  /* atomic: has not polled since a signal was sent */
-    int64_t assist_debt;                 /* bytes of marking that it owes */
 
     /* Counters: owner writes, anybody reads. */
     uint64_t allocated_slots, allocated_bytes; /* in runs that were taken, large objects too */
@@ -172,5 +170,6 @@ void tpi_signal_start(int number);
 int tpi_signal_number(void); /* 0: none are sent */
 /* Under mutators_lock, so that the thread is still there. False: it was not sent. */
 bool tpi_signal_send(struct tpi_mutator *mutator);
+void tpi_signal_fork_child(void);
 
 #endif

@@ -149,3 +149,11 @@ bool tpi_signal_send(struct tpi_mutator *mutator)
     int number = tpi_signal_number();
     return number != 0 && tpi_os_signal_send(mutator->tid, number);
 }
+
+/* Another thread of the parent may have been in the handler, or at the tables, which are whole at
+   each moment. */
+void tpi_signal_fork_child(void)
+{
+    tpi_store_relaxed_32(&readers, 0);
+    tpi_lock_reset_in_child(&tables_lock);
+}

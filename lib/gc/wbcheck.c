@@ -142,20 +142,21 @@ void tpi_wbcheck_log(const void *slot, size_t words)
     entry[1] = words;
 }
 
-/* Root ranges that were removed since begin: under the roots lock. */
+/* Root ranges and chunks that were removed since begin; read while the world is parked. */
 static struct {
     uintptr_t from, to;
 } forgotten[FORGOTTEN_MAX];
-static size_t forgotten_count;
+static uint64_t forgotten_count; /* atomic: places that were given out */
 
 void tpi_wbcheck_forget(const void *from, size_t bytes)
 {
-    if (forgotten_count == FORGOTTEN_MAX) {
+    uint64_t place = tpi_add_acq_rel_64(&forgotten_count, 1);
+    if (place >= FORGOTTEN_MAX) {
         tpi_store_relaxed_32(&overrun, 1);
         return;
     }
-    forgotten[forgotten_count].from = (uintptr_t)from;
-    forgotten[forgotten_count++].to = (uintptr_t)from + bytes;
+    forgotten[place].from = (uintptr_t)from;
+    forgotten[place].to = (uintptr_t)from + bytes;
 }
 
 /* --- comparing --- */
@@ -239,7 +240,7 @@ static TPI_COLD void missed(uintptr_t address, uint64_t before, uint64_t now)
 
 static bool is_forgotten(uintptr_t from, uintptr_t to)
 {
-    for (size_t i = 0; i < forgotten_count; i++)
+    for (size_t i = 0; i < tpi_min(forgotten_count, (uint64_t)FORGOTTEN_MAX); i++)
         if (from < forgotten[i].to && forgotten[i].from < to)
             return true;
     return false;
