@@ -20,6 +20,7 @@ unit_tests = \
 	tests/unit/test_cache_visit \
 	tests/unit/test_check_failures \
 	tests/unit/test_gc_alloc \
+	tests/unit/test_gc_buffers \
 	tests/unit/test_gc_failures \
 	tests/unit/test_gc_layout \
 	tests/unit/test_gc_mark \
@@ -67,6 +68,7 @@ contract_tests = \
 	tests/contract/test_gc_limits \
 	tests/contract/test_gc_regions \
 	tests/contract/test_gc_roots \
+	tests/contract/test_gc_pins \
 	tests/contract/test_gc_pools \
 	tests/contract/test_gc_pools_beside \
 	tests/contract/test_gc_stragglers \
@@ -243,6 +245,8 @@ tests_unit_test_gc_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_failures_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_layout_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_layout_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_buffers_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_buffers_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_mark_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_mark_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_rooted_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -441,6 +445,7 @@ check-instructions: bench-instructions
 EXTRA_DIST += \
 	tests/contract/arena_help.h \
 	tests/contract/compilers \
+	tests/contract/gc_beside.h \
 	tests/contract/gc_help.h \
 	tests/contract/gc_threads_help.h \
 	tests/contract/support.h \

@@ -9,9 +9,9 @@
    3. A new span, if the pacer lets it.
    Large objects are spans of their own.
 
-   In its first slow path of each sweep epoch a mutator gives all of that back, swept (Go flushes its
-   mcaches): what it does not use any more is for others, or for the page heap. For one that is in a
-   blocking region the collecting thread does it, with OFF.
+   In its first slow path of each sweep epoch a mutator gives all of that back, swept, as Go flushes
+   its mcaches: what it does not use any more is for others, or for the page heap. For one that is
+   in a blocking region the collecting thread does it, with OFF.
 
    Steps 1 and 2 are done within tpi_runtime_enter and leave: a signal handler that answers for this
    thread sees runs and spans whole, and the collecting thread looks at them only while the thread

@@ -9,10 +9,10 @@
    ONE CYCLE, as the collecting thread (the service thread, or whoever runs the cycle) sees it:
    1. All spans are swept (each cycle ends with that). Choose the other colour of two.
    2. Handshake BARRIER: each mutator turns its barrier on.
-   3. Before 2, all caches rotate and what that dooms is dropped: what is allocated between 2 and
-   the end of 3 is white, and its first store shades it, so that time is kept short. Now pools of
-      collected objects are closed to the inlined path. Handshake BLACK: each mutator marks what is
-      left of its runs, and from now on marks each run that it takes. So what it allocates is black.
+   3. Before 2, all caches rotate and what that dooms is dropped (what is allocated between 2 and
+      the end of 3 is white, and its first store shades it: so that time is kept short). Now pools
+      of collected objects are closed to the inlined path. Handshake BLACK: each mutator marks what
+      is left of its runs, and from now on each run that it takes. So what it allocates is black.
    4. Global roots are read: root ranges, pins, pooled objects, magazines of collected objects, root
       arenas, cleanups' arguments.
    5. Drain: take grey objects, shade what their fields point to, until no buffer has any and nobody
@@ -34,7 +34,7 @@
        a slot whose store is under way, and that store's value is shaded before.
    C3. A white object that is reachable is reachable by white objects from a mutator's stack, or is
        in a mark buffer's objects' reach.
-   C4. In a round that nobody shaded anything in, stacks hold no pointer to a white object: a
+   C4. In a round in which nobody shaded anything, stacks hold no pointer to a white object: a
        mutator that has answered can load a white pointer only from a grey or white object, hence
        only if one that had not answered yet held it or its shading; and that one then finds it.
    C5. Nobody sweeps between 1 and the end of 9. Nobody marks between 9's end and the next 3.
@@ -47,7 +47,7 @@
      slow path after its store, the ends of blocking regions, pool slow paths;
    - the collecting thread, while the mutator is in a blocking region: state BLOCKED -> HELD by CAS,
      answer, HELD -> BLOCKED. The mutator leaves by CAS BLOCKED -> RUNNING; where that fails it
-   waits;
+     waits;
    - the signal handler in that thread (signal.c), if in_runtime is 0; else the exit of the runtime
      polls. In a barrier's block it first sets the instruction pointer back to the block's start.
      It does not answer PARK where its thread holds one of the library's locks.
@@ -70,7 +70,7 @@
    buffer; the drain then looks for such marks in all spans.
 
    Locks, in order: COLLECTOR, MUTATORS, ROOTS, WEAK, LAYOUTS (interning), LAYOUT (one layout's
-   spans), then the heap's. The collecting thread waits for answers with COLLECTOR alone. */
+   spans), then the heap's. The collecting thread waits for answers with none: a fork must not. */
 #ifndef TPI_GC_COLLECTOR_H
 #define TPI_GC_COLLECTOR_H
 

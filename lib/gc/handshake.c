@@ -86,6 +86,12 @@ static void park(struct tpi_mutator *mutator, const struct tpi_registers *regist
     mutator->parked = false;
 }
 
+/* Not just parked: a parked thread may be in the midst of an allocation. */
+static bool is_in_region(const struct tpi_mutator *mutator)
+{
+    return tpi_load_relaxed_32(&mutator->state) != TPI_RUNNING && tpi_load_relaxed_32(&parked) == 0;
+}
+
 static void act(struct tpi_mutator *mutator, const struct tpi_registers *registers)
 {
     switch (asked) {
@@ -102,8 +108,8 @@ static void act(struct tpi_mutator *mutator, const struct tpi_registers *registe
         break;
     case TPI_SHAKE_OFF:
         tpi_modes_adopt(mutator);
-        if (tpi_load_relaxed_32(&mutator->state) != TPI_RUNNING && tpi_load_relaxed_32(&parked) == 0)
-            tpi_runs_release(mutator); /* who is parked may be in the midst of an allocation */
+        if (is_in_region(mutator))
+            tpi_runs_release(mutator);
         tpi_buffer_discard(&mutator->buffer); /* of no cycle's any more */
         break;
     default:

@@ -9,13 +9,13 @@
    1. The giver, in its runtime: stores 2 into the byte, then 1 into the span's `handed` (release).
       If its barrier is on it shades as well, since the roots may have been read already.
    2. The collecting thread, with the roots (all barriers are on by then): takes each span's
-   `handed` back to 0 (acquire; pairs with 1), shades the slots whose bytes are not 0, and lowers
-   those by a compare and exchange: one that was raised meanwhile stays. Where a byte is still not
-   0, `handed` is set again. A giver that comes between two cycles' roots is seen by both of the
-   next two; one that comes while the roots are read, by its shading, and by at least one of the
-   next two. So an object is kept through the cycle that runs and the next that begins; never
-   through more than two further ones. An object whose byte is not 0 is shaded by each cycle, so a
-   slot that is freed has 0. */
+      `handed` back to 0 (acquire; pairs with 1), shades the slots whose bytes are not 0, and lowers
+      those by a compare and exchange: one that was raised meanwhile stays. Where a byte is still
+      not 0, `handed` is set again.
+   A giver that comes between two cycles' roots is seen by both of the next two; one that comes
+   while the roots are read, by its shading, and by at least one of the next two. So an object is
+   kept through the cycle that runs and the next that begins; never through more than two further
+   ones. An object whose byte is not 0 is shaded by each cycle, so a slot that is freed has 0. */
 #include "gc/collector.h"
 
 enum { CYCLES = 2 };

@@ -3,15 +3,17 @@
    reads that reads this:
 
    gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#-># MB, # MB goal, # MB stacks, # MB globals,
-   # P gc         the cycle's number
-   @s         when it began, since the program's start
-   %          of the processors' time since then, what cycles and assists took
-   ms clock   until new objects are black (Go: sweep termination); marking; from its end until
-   barriers are off (Go: mark termination). No thread stands still in the first and the last ms cpu
-   the same: first; assists / collecting thread / idle, which is 0; last MB         heap when it
-   began -> when marking ended -> of that, what is live. Explicit memory, which counts as live, is
-   in all three (forced)   somebody called tp_gc_collect (asked by signal: NAME tid, N)   N threads
-   did not answer within 10 ms; one of them
+   # P
+
+   gc #: the cycle's number. @#s: when it began, since the program's start. #%: of the processors'
+   time since then, what cycles and assists took.
+   ms clock: until new objects are black (Go: sweep termination), marking, from its end until
+   barriers are off (Go: mark termination). No thread stands still in the first and the last.
+   ms cpu: the same; the middle is assists / collecting thread / idle, which is 0.
+   MB: the heap when it began -> when marking ended -> of that, what is live. Explicit memory, which
+   counts as live, is in all three.
+   (forced): somebody called tp_gc_collect. (asked by signal: NAME tid, N): N times a thread did not
+   answer within 10 ms; one of them.
 
    Go rounds milliseconds to two digits that count; so does this. One write: lines of several
    processes do not mix. */
