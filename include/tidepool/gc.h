@@ -2,9 +2,9 @@
 /* The collected heap, and collection cycles, by their prefixed names.
 
    A concurrent, non-moving, tri-colour mark-sweep collector: no moment when all threads stand
-   still. A program that never allocates here never marks; its cycles rotate every pool and every
-   size class's cache (what was idle becomes a victim, what was a victim is dropped) and give idle
-   pages back. docs/COLLECTOR.md tells the algorithm.
+   still. A program that never allocates here, and has no pool with a gc_type, never marks; its
+   cycles rotate every pool and every size class's cache (what was idle becomes a victim, what was a
+   victim is dropped) and give idle pages back. docs/COLLECTOR.md tells the algorithm.
 
    What a program owes the collector:
    - A pointer to a collected object is stored into memory only with tp_gc_store and its kin: into

@@ -21,7 +21,7 @@ enum tpi_rank {
     TPI_RANK_RECORD = 6,    /* cache: one thread's record; its owner locks nothing under it */
     TPI_RANK_REGISTRY = 7,  /* cache: numbers of caches */
     TPI_RANK_STOCK = 8,     /* cache: new magazines */
-    TPI_RANK_COLLECTOR = 9, /* gc: one collecting thread; it waits for mutators with this alone */
+    TPI_RANK_COLLECTOR = 9, /* gc: the phase and the sweep epoch change together */
     TPI_RANK_MUTATORS = 10, /* gc: the list of attached threads, and the modes asked for */
     TPI_RANK_ROOTS = 11,    /* gc: root ranges, pins, caches and chunks that are roots */
     TPI_RANK_WEAK = 12,     /* gc: weak references and cleanups; the end of marking */

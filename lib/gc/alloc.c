@@ -123,7 +123,7 @@ static void own(struct tpi_mutator *mutator, const struct tpi_layout *layout, st
     if (owned->listed)
         return;
     owned->listed = true;
-    mutator->layouts_used[mutator->layouts_used_count] = layout->number;
+    tpi_store_relaxed_32(&mutator->layouts_used[mutator->layouts_used_count], layout->number);
     tpi_store_release_32(&mutator->layouts_used_count, mutator->layouts_used_count + 1);
 }
 
@@ -213,7 +213,7 @@ void tpi_runs_release(struct tpi_mutator *mutator)
         disown(mutator, layout);
         owned->listed = false;
     }
-    mutator->layouts_used_count = 0;
+    tpi_store_relaxed_32(&mutator->layouts_used_count, 0);
 }
 
 /* Once an epoch: what it owns is swept, and others may need what is free of it. */

@@ -51,7 +51,8 @@
    - the signal handler in that thread (signal.c), if in_runtime is 0; else the exit of the runtime
      polls. In a barrier's block it first sets the instruction pointer back to the block's start.
      It does not answer PARK where its thread holds one of the library's locks.
-   Whoever answers takes no lock and calls no libc function that is not async-signal-safe.
+   Whoever answers takes no lock and calls no libc function that is not async-signal-safe; but for
+   OFF, where the collecting thread gives a held mutator's spans back, under the layouts' locks.
    A mutator that attaches counts as having answered; it takes over the modes asked for last. One
    that detaches hands its buffer over and leaves the list, both under mutators_lock.
 
@@ -124,8 +125,8 @@ void tpi_shade_fields(struct tpi_buffer **buffer, void *object);
 bool tpi_buffer_hand_over(struct tpi_buffer **buffer);
 /* Forgets what is in it. */
 void tpi_buffer_discard(struct tpi_buffer **buffer);
-/* Something became grey since tpi_found_clear; set by every handing over, and by shading that finds
-   no buffer. */
+/* Something became grey since tpi_found_clear; set before the mark by whoever shades, and by every
+   handing over. */
 void tpi_found_clear(void);
 bool tpi_found(void);
 /* Scans up to about `bytes` bytes of grey objects; how many it did. Any thread, in_runtime; leaves

@@ -6,7 +6,8 @@
    was asked: cycles_wanted (the number of the last cycle that somebody wants) and drops_wanted
    (tickets). Whoever is `busy` does everything that is wanted:
    1. while cycles_begun < cycles_wanted: begin the next one: rotate all caches, drop what is
-      doomed, reap dead pools, set the pacer, give pages back; then cycles_ended follows.
+      doomed, reap dead pools, mark and sweep, set the pacer, give pages back; then cycles_ended
+      follows.
    2. while drops_ended < drops_wanted: drop and reap.
    A waiter sleeps until the number that it asked for has ended. One who asks from a callback does
    not sleep: it may be the busy one.

@@ -166,7 +166,7 @@ static void leave_out_unused(const struct tpi_mutator *mutator, uint64_t *slots,
 {
     uint32_t n = tpi_load_acquire_32(&mutator->layouts_used_count);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t number = mutator->layouts_used[i];
+        uint32_t number = tpi_load_relaxed_32(&mutator->layouts_used[i]);
         uint32_t slot_bytes = tpi_layout_numbered(number)->slot_bytes;
         uint64_t next = tpi_load_relaxed_64(&mutator->runs[number].next);
         uint64_t end = tpi_load_relaxed_64(&mutator->runs[number].end);
