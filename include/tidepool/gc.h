@@ -56,7 +56,8 @@ TP_API int tp_gc_percent_set(int percent);
 
 /* A soft limit in bytes on the memory of the heap's spans and resident free pages (as Go's
    debug.SetMemoryLimit): beyond it cycles start and idle pages are given back at once. Collected
-   allocations that a whole cycle cannot make room for fail with ENOMEM. A negative value changes
+   allocations that a whole cycle cannot make room for fail with ENOMEM; within a tenth of a second
+   of such a cycle they fail at once (after giving data up, tp_gc_collect). A negative value changes
    nothing; INT64_MAX, the value at the start, means no limit. Returns the value before. Any
    thread. */
 TP_API int64_t tp_gc_memory_limit_set(int64_t bytes);

@@ -292,10 +292,6 @@ void *tpi_gc_alloc_layout(struct tpi_layout *layout, size_t bytes)
         errno = ENOMEM;
         return NULL;
     }
-    if (tpi_checked && tpi_unlikely(mutator->in_runtime != 0))
-        tpi_fatal("thread %d allocates a collected object while it is inside the library: a signal "
-                  "handler may not allocate",
-                  (int)mutator->tid);
     tpi_gc_use(); /* from now on cycles mark and sweep */
     return layout->size_class != 0 ? take_small(mutator, layout)
                                    : take_large(mutator, layout, bytes);
@@ -316,6 +312,16 @@ void tpi_runs_mark(struct tpi_mutator *mutator)
 
 /* --- the calls --- */
 
+/* Where checked: a signal handler that interrupted the library is told so. */
+static void check_outside(void)
+{
+    const struct tpi_mutator *self = tpi_mutator_self;
+    if (tpi_checked && (tpi_locks_held() || (self != NULL && self->in_runtime != 0)))
+        tpi_fatal("thread %d allocates a collected object while it is inside the library: a signal "
+                  "handler may not allocate",
+                  (int)tpi_os_tid());
+}
+
 /* One object of a layout, by the inlined path where there is a run. */
 static void *alloc(struct tpi_layout *layout, size_t bytes)
 {
@@ -327,6 +333,7 @@ static void *alloc(struct tpi_layout *layout, size_t bytes)
 
 void *tp_detail_gc_alloc(const tp_gc_type *type)
 {
+    check_outside();
     return alloc(tpi_layout_of(type, TPI_FORM_SINGLE, type->size, 0), type->size);
 }
 
@@ -339,6 +346,7 @@ void *tp_gc_alloc_array(const tp_gc_type *type, size_t n)
         errno = EOVERFLOW;
         return NULL;
     }
+    check_outside();
     return alloc(tpi_layout_of(type, TPI_FORM_ARRAY, bytes, 0), bytes);
 }
 
@@ -357,17 +365,20 @@ void *tp_gc_alloc_flex(const tp_gc_type *type, size_t n)
         return NULL;
     }
     bytes = tpi_max(bytes, type->size);
+    check_outside();
     return alloc(tpi_layout_of(type, TPI_FORM_FLEX, bytes, 0), bytes);
 }
 
 void *tp_gc_alloc_leaf(size_t size)
 {
+    check_outside();
     tpi_layouts_start();
     return alloc(tpi_layout_numbered(tpi_layout_leaf(tp_detail_class_of_size(size))), size);
 }
 
 void *tp_gc_alloc_conservative(size_t size)
 {
+    check_outside();
     tpi_layouts_start();
     return alloc(tpi_layout_numbered(tpi_layout_conservative(tp_detail_class_of_size(size))), size);
 }

@@ -135,6 +135,8 @@ extern void (*tpi_cycle_traced)(const struct tpi_cycle_trace *trace);
 
 /* --- fork --- */
 
+/* The calling thread is nobody else's to answer for until the fork is over. Before any lock. */
+void tpi_collector_fork_claim(void);
 void tpi_collector_fork_prepare(void); /* between the caches' and the heap's */
 void tpi_collector_fork_parent(void);
 void tpi_collector_fork_child(void);

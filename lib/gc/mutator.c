@@ -32,6 +32,7 @@ static struct tp_detail_gc_run no_runs[TPI_LAYOUTS_MAX];
 
 __thread struct tp_detail_gc_self tp_detail_gc_self = {no_runs, 0, 0};
 __thread struct tpi_mutator *tpi_mutator_self __attribute__((tls_model("initial-exec")));
+static __thread bool fork_in_region __attribute__((tls_model("initial-exec")));
 static __thread unsigned exit_rounds __attribute__((tls_model("initial-exec")));
 
 static struct tpi_lock mutators_lock = TPI_LOCK_INIT(TPI_RANK_MUTATORS);
@@ -77,9 +78,16 @@ void tpi_runtime_enter(struct tpi_mutator *mutator)
     in_runtime_set(mutator, mutator->in_runtime + 1);
 }
 
+/* Nobody answers for himself in a blocking region: the collecting thread may be at it. Only the
+   owner goes to RUNNING and leaves it, so its own look is exact. */
+static bool is_running(const struct tpi_mutator *mutator)
+{
+    return tpi_load_relaxed_32(&mutator->state) == TPI_RUNNING;
+}
+
 static bool is_asked(const struct tpi_mutator *mutator)
 {
-    return tpi_load_relaxed_32(&mutator->self->poll) != 0;
+    return tpi_load_relaxed_32(&mutator->self->poll) != 0 && is_running(mutator);
 }
 
 void tpi_runtime_leave(struct tpi_mutator *mutator)
@@ -105,7 +113,8 @@ static void answer(const struct tpi_registers *registers, void *mutator)
 void tpi_mutator_poll(struct tpi_mutator *mutator)
 {
     /* Pairs with the release in tpi_handshake. */
-    if (tpi_load_acquire_32(&mutator->requested) == tpi_load_relaxed_32(&mutator->answered))
+    if (!is_running(mutator) ||
+        tpi_load_acquire_32(&mutator->requested) == tpi_load_relaxed_32(&mutator->answered))
         return;
     tpi_store_relaxed_32(&mutator->straggles, 0);
     tpi_with_registers(answer, mutator);
@@ -370,6 +379,22 @@ static void thread_exit(void *mark)
 
 /* --- fork --- */
 
+/* A thread that forks in a blocking region may be held just now, its record half changed: for the
+   time of the fork it comes back, so that nobody answers for it. Nothing is locked yet. */
+void tpi_collector_fork_claim(void)
+{
+    struct tpi_mutator *self = tpi_mutator_self;
+    fork_in_region = self != NULL && !is_running(self);
+    if (fork_in_region)
+        tpi_mutator_resume(self);
+}
+
+static void fork_return(void)
+{
+    if (fork_in_region)
+        tpi_store_release_32(&tpi_mutator_self->state, TPI_BLOCKED);
+}
+
 void tpi_mutators_fork_prepare(void)
 {
     tpi_lock(&mutators_lock);
@@ -378,6 +403,7 @@ void tpi_mutators_fork_prepare(void)
 void tpi_mutators_fork_parent(void)
 {
     tpi_unlock(&mutators_lock);
+    fork_return();
 }
 
 void tpi_mutators_fork_child(void)
@@ -402,6 +428,5 @@ void tpi_mutators_fork_child(void)
     survivor->answered = survivor->requested;
     tpi_store_relaxed_32(&survivor->self->poll, 0);
     tpi_modes_adopt(survivor);
-    if (survivor->state != TPI_RUNNING)
-        survivor->state = TPI_BLOCKED; /* who held it is not here */
+    fork_return();
 }

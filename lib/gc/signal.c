@@ -32,6 +32,7 @@ static struct table tables[TABLES_MAX]; /* changed under tables_lock */
 static uint32_t tables_used;            /* atomic: those from here on were never used */
 static uint32_t readers;                /* atomic */
 static uint32_t signal_number;          /* atomic; 0: none is sent */
+static bool overflowed;                 /* tables_lock; a table found no place: none will be */
 
 /* In each program that has ThreadSanitizer's code in it, ours or not. */
 extern void __tsan_init(void) __attribute__((weak));
@@ -43,20 +44,32 @@ int tpi_signal_number(void)
 
 /* --- blocks --- */
 
+/* tables_lock. A program's constructor runs once for each of its files. */
+static bool table_is_known(const void *start)
+{
+    for (uint32_t i = 0; i < tables_used; i++)
+        if (tables[i].start == start)
+            return true;
+    return false;
+}
+
 void tp_detail_gc_table_add(const void *start, const void *stop)
 {
     uint32_t i = 0;
     tpi_lock(&tables_lock);
-    while (i < TABLES_MAX && tables[i].start != NULL)
+    bool known = table_is_known(start);
+    while (!known && i < TABLES_MAX && tables[i].start != NULL)
         i++;
-    if (i < TABLES_MAX) {
+    if (!known && i < TABLES_MAX) {
         tables[i].stop = stop;
         tpi_store_release_ptr(&tables[i].start, start); /* pairs with block_start */
         if (i >= tables_used)
             tpi_store_release_32(&tables_used, i + 1);
     }
+    bool first = i == TABLES_MAX && !overflowed;
+    overflowed |= first;
     tpi_unlock(&tables_lock);
-    if (i == TABLES_MAX) {
+    if (first) {
         tpi_store_release_32(&signal_number, 0);
         tpi_warn("more than %d shared objects have write barriers: threads that do not poll are "
                  "not asked by signals any more",
@@ -134,7 +147,10 @@ static void handle(int number, siginfo_t *info, void *context)
 
 void tpi_signal_start(int number)
 {
-    if (number == 0 || &__tsan_init != NULL)
+    tpi_lock(&tables_lock);
+    bool off = number == 0 || overflowed || &__tsan_init != NULL;
+    tpi_unlock(&tables_lock);
+    if (off)
         return;
     if (!tpi_os_signal_is_free(number) || !tpi_os_signal_handle(number, handle))
         tpi_warn("signal %d is not free (TIDEPOOL=gcsignal names another one): threads that do not "

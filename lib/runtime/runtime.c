@@ -27,6 +27,7 @@ const char *tp_version(void)
 
 static void fork_prepare(void)
 {
+    tpi_collector_fork_claim();
     tpi_pool_fork_prepare();
     tpi_cache_fork_prepare();
     tpi_collector_fork_prepare();

@@ -235,6 +235,60 @@ static void misused_regions_abort(void **state)
         support_aborts("allocate_in_a_region", NULL, "collected heap", "tp_gc_blocking_begin");
 }
 
+/* --- pools of plain objects in regions: their slow paths poll --- */
+
+enum { HELD = 500, COLLECTIONS = support_sanitized ? 100 : 400 };
+
+static tp_pool *plain;
+static unsigned stop_pooling;
+
+static void reset_nothing(void *object, void *context)
+{
+    (void)object;
+    (void)context;
+}
+
+static struct node *make_pair(uint64_t number)
+{
+    struct node *node = make();
+    node->number = number;
+    tp_gc_store(&node->next, make());
+    return node;
+}
+
+/* Only its stack leads to its pairs. */
+static void *pool_in_regions(void *nothing)
+{
+    struct node *volatile pairs[HELD];
+    for (uint64_t i = 0; i < HELD; i++)
+        pairs[i] = make_pair(i);
+    for (uint64_t turn = 0; support_read(&stop_pooling) == 0; turn++) {
+        tp_gc_blocking_begin();
+        for (unsigned i = 0; i < 500; i++)
+            tp_pool_put(plain, tp_pool_get(plain));
+        tp_gc_blocking_end();
+        for (uint64_t i = 0; i < HELD; i++)
+            support_add(&wrong, pairs[i]->number != i || pairs[i]->next->number != MAGIC);
+        pairs[turn % HELD] = make_pair(turn % HELD);
+    }
+    return nothing;
+}
+
+static void pools_may_be_used_in_a_region(void **state)
+{
+    (void)state;
+    plain = tp_pool_create(&(tp_pool_options){.name = "plain", .size = 64, .reset = reset_nothing});
+    assert_non_null(plain);
+    support_set(&stop_pooling, 0);
+    pthread_t thread = support_thread(pool_in_regions, NULL);
+    for (unsigned i = 0; i < COLLECTIONS; i++)
+        tp_gc_collect();
+    support_set(&stop_pooling, 1);
+    support_join(thread);
+    assert_int_equal(support_read(&wrong), 0);
+    tp_pool_destroy(plain);
+}
+
 static const struct support_scenario scenarios[] = {
     {"end_without_begin", end_without_begin},
     {"detach_in_a_region", detach_in_a_region},
@@ -250,6 +304,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(regions_keep_errno_and_race_with_cycles),
         cmocka_unit_test(a_thread_may_end_in_a_region),
         cmocka_unit_test(regions_of_threads_that_are_not_attached_are_nothing),
+        cmocka_unit_test(pools_may_be_used_in_a_region),
         cmocka_unit_test(misused_regions_abort),
     };
     support_start(argv, scenarios);

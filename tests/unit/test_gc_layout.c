@@ -81,6 +81,19 @@ struct padded { /* what is flexible begins in the padding */
 };
 TP_GC_TYPE(padded_type, struct padded, head, items);
 
+struct cell { /* aligned to more than a word */
+    void *p;
+    long double wide;
+};
+struct cells {
+    long n;
+    long double lone;
+    void *p;
+    struct cell items[];
+};
+TP_GC_TYPE(cells_type, struct cells, p, items);
+TP_GC_TYPE(lone_type, struct cells, lone);
+
 static struct tpi_layout *single(const tp_gc_type *type)
 {
     return tpi_layout_of(type, TPI_FORM_SINGLE, type->size, 0);
@@ -189,6 +202,16 @@ static void flexible_members(void **state)
     check_pattern(tpi_layout_of(&padded_type, TPI_FORM_FLEX, 100, 0), 3, 4, 1, 1);
     check_pattern(single(&flex_type), 1, 1, 0, 0);
     check_pattern(single(&padded_type), 4, 12, 0, 0);
+}
+
+static void members_may_be_aligned_widely(void **state)
+{
+    (void)state;
+    assert_int_equal(cells_type.fields[1].bytes, 0);
+    assert_int_equal(cells_type.fields[1].element, sizeof(struct cell));
+    assert_int_equal(lone_type.fields[0].bytes, sizeof(long double));
+    struct cells *cells = tp_gc_alloc_flex(&cells_type, 100);
+    assert_true(tpi_heap_where(cells).bytes >= sizeof *cells + 100 * sizeof(struct cell));
 }
 
 static void pools_objects_have_their_own(void **state)
@@ -314,6 +337,7 @@ int main(void)
         cmocka_unit_test(single_objects_of_many_words),
         cmocka_unit_test(arrays),
         cmocka_unit_test(flexible_members),
+        cmocka_unit_test(members_may_be_aligned_widely),
         cmocka_unit_test(pools_objects_have_their_own),
         cmocka_unit_test(a_type_that_goes_away),
         cmocka_unit_test(arrays_whose_pointers_are_not_aligned),

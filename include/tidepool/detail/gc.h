@@ -61,14 +61,14 @@ TP_API void tp_detail_gc_safepoint(void);
 TP_API void tp_detail_gc_table_add(const void *start, const void *stop);
 TP_API void tp_detail_gc_table_remove(const void *start);
 
-/* A restart entry: from the first instruction, relative to the entry, and how many bytes. */
+/* R: linkers that drop what only __start_ and __stop_ name keep it. A restart entry: from the first instruction, relative to the entry, and how many bytes. */
 struct tp_detail_gc_block {
     int32_t start;
     uint32_t bytes;
 };
 
 #define TP_DETAIL_GC_BLOCK_BEGIN                                                                   \
-    ".pushsection tp_detail_gc_table, \"a?\", @progbits\n\t"                                       \
+    ".pushsection tp_detail_gc_table, \"aR?\", @progbits\n\t"                                       \
     ".balign 4\n\t"                                                                                \
     ".long 1f - ., 2f - 1f\n\t"                                                                    \
     ".popsection\n"                                                                                \
@@ -161,8 +161,8 @@ TP_ALWAYS_INLINE void *tp_detail_gc_take(struct tp_detail_gc_run *run, size_t sl
 
 TP_END_DECLS
 
-/* --- TP_GC_TYPE: a row for each member. A member's size is measured behind a word, so that a
-   flexible array has none --- */
+/* --- TP_GC_TYPE: a row for each member. A member's size is measured behind a head as aligned as
+   it is, so that a flexible array has none --- */
 
 #ifdef __cplusplus
 template <class M> struct tp_detail_gc_member {
@@ -174,12 +174,14 @@ template <class E> struct tp_detail_gc_member<E[]> {
 #define TP_DETAIL_GC_BYTES(T, M) tp_detail_gc_member<decltype(((T *)0)->M)>::bytes
 #define TP_DETAIL_GC_ELEMENT(T, M) tp_detail_gc_member<decltype(((T *)0)->M)>::element
 #else
+#define TP_DETAIL_GC_HEAD(T, M)                                                                    \
+    (__alignof__(((T *)0)->M) > sizeof(void *) ? __alignof__(((T *)0)->M) : sizeof(void *))
 #define TP_DETAIL_GC_BYTES(T, M)                                                                   \
     (sizeof(struct {                                                                               \
-         uint64_t head;                                                                            \
+         char head[TP_DETAIL_GC_HEAD(T, M)];                                                       \
          __typeof__(((T *)0)->M) member;                                                           \
      }) -                                                                                          \
-     sizeof(uint64_t))
+     TP_DETAIL_GC_HEAD(T, M))
 #define TP_DETAIL_GC_ELEMENT(T, M)                                                                 \
     sizeof((*(__typeof__(__builtin_choose_expr(TP_DETAIL_GC_BYTES(T, M) == 0, &((T *)0)->M,        \
                                                (void *(*)[1])0)))0)[0])
