@@ -61,14 +61,15 @@ TP_API void tp_detail_gc_safepoint(void);
 TP_API void tp_detail_gc_table_add(const void *start, const void *stop);
 TP_API void tp_detail_gc_table_remove(const void *start);
 
-/* R: linkers that drop what only __start_ and __stop_ name keep it. A restart entry: from the first instruction, relative to the entry, and how many bytes. */
+/* A restart entry: the first instruction, relative to the entry, and how many bytes. The section's
+   flag R keeps it from linkers that drop what only __start_ and __stop_ name. */
 struct tp_detail_gc_block {
     int32_t start;
     uint32_t bytes;
 };
 
 #define TP_DETAIL_GC_BLOCK_BEGIN                                                                   \
-    ".pushsection tp_detail_gc_table, \"aR?\", @progbits\n\t"                                       \
+    ".pushsection tp_detail_gc_table, \"aR?\", @progbits\n\t"                                      \
     ".balign 4\n\t"                                                                                \
     ".long 1f - ., 2f - 1f\n\t"                                                                    \
     ".popsection\n"                                                                                \

@@ -27,7 +27,7 @@ struct tp_detail_heap_arena;
    sections join the group of the function ("?"): where a linker keeps one of many equal inline
    functions, it keeps one of these too. */
 #define TP_DETAIL_SEQUENCE_BEGIN                                                                   \
-    ".pushsection tp_detail_cs, \"awR?\", @progbits\n\t"                                            \
+    ".pushsection tp_detail_cs, \"awR?\", @progbits\n\t"                                           \
     ".balign 32\n"                                                                                 \
     "1:\n\t"                                                                                       \
     ".long 0, 0\n\t"                                                                               \
