@@ -62,6 +62,8 @@ contract_tests = \
 	tests/contract/test_gc_coroutines \
 	tests/contract/test_gc_arena \
 	tests/contract/test_gc_barrier \
+	tests/contract/test_gc_busy \
+	tests/contract/test_gc_checks \
 	tests/contract/test_gc_cleanups \
 	tests/contract/test_gc_cycle \
 	tests/contract/test_gc_fork \

@@ -12,8 +12,8 @@
      object may be black already. Local variables are free, and so is storing NULL.
    - Handed to another thread by other means (a pipe, a queue, pthread_create's argument), it goes
      through tp_gc_shade first, which keeps the object alive for the time of the passage.
-   - A thread that holds such pointers is attached: its first allocation does that, or
-     tp_gc_thread_attach. Its stack and registers are searched conservatively; pointers into the
+   - A thread that holds such pointers is attached: its first allocation or store does that, or
+     tp_gc_thread_attach, and before it holds one that another thread gave it. Its stack and registers are searched conservatively; pointers into the
      middle of an object count, pointers behind its end do not.
    - Global and thread-local variables count only where tp_gc_root_add says so.
    - A thread that will not call the library for a while (a system call that blocks, a wait, a long
@@ -42,7 +42,9 @@ typedef struct tp_gc_type tp_gc_type;
    object that the cycle dropped has been destructed and given back by then, and every cleanup that
    it found has run. Called from a callback (a pool's, a cleanup) it only asks for the cycle and
    returns the number that the cycle will have; where a thread cannot be made to answer for a
-   second, it returns before the end, and a line on stderr names that thread.
+   second, it returns before the end, and a line on stderr names that thread. (With
+   TIDEPOOL=service=0 the caller that runs the cycle waits until that thread answers; so does each
+   attached caller while the options stw, checkmark or wbcheck stop all threads.)
    Any thread; it waits, so hold no lock that a destruct callback takes. */
 TP_API uint64_t tp_gc_collect(void);
 
@@ -137,14 +139,15 @@ TP_API void tp_gc_unpin(void *object);
 /* Each aligned word of [base, base + bytes) may be a pointer: global variables, thread-local ones,
    memory of malloc. It must be readable until it is removed. 0; -1 + errno: ENOMEM, EINVAL (NULL,
    no whole word, or overlaps another range; for remove: not the base of one). After
-   tp_gc_root_remove the range is not read any more. Any thread. */
+   tp_gc_root_remove the range is not read any more. Any thread; a callback's stays attached. */
 TP_API int tp_gc_root_add(void *base, size_t bytes);
 TP_API int tp_gc_root_remove(void *base);
 
 /* --- threads --- */
 
 /* Attaches the calling thread; again is nothing. 0; -1 + errno ENOMEM. Threads detach by themselves
-   when they end. */
+   when they end. Destructors of thread-specific data may use the collected heap after that, but for
+   those of the last rounds: there allocations fail with ENOMEM, and stores abort. */
 TP_API int tp_gc_thread_attach(void);
 /* From now on the thread holds no pointer into the collected heap. Nothing if it is not attached.
    Not in a callback. */
@@ -160,7 +163,9 @@ static inline void tp_gc_safepoint(void)
 /* Between the two the thread touches no collected object and calls nothing that does; the collector
    answers for it, with its stack and registers as they were at begin. So the function that begins
    does not return before the end; where that cannot be, tp_gc_blocking_call. Pairs nest. In a
-   thread that is not attached they do nothing. Both keep errno. */
+   thread that is not attached they do nothing. Both keep errno. Allocating between
+   them aborts. A thread that is cancelled, or calls pthread_exit, in there is still in there while
+   its destructors run: where those use the collected heap, a cleanup handler ends the region. */
 TP_API void tp_gc_blocking_begin(void);
 TP_API void tp_gc_blocking_end(void);
 /* Calls fn between the two. */

@@ -170,16 +170,32 @@ static bool span_join(struct tpi_mutator *mutator, struct tpi_layout *layout, st
     return joined;
 }
 
+static struct tpi_span *span_try(struct tpi_layout *layout, size_t bytes)
+{
+    return layout->size_class != 0 ? tpi_collected_span_new(layout->size_class, layout)
+                                   : tpi_collected_large_new(bytes, layout);
+}
+
+/* Once more in any case: another thread's cycle may have ended meanwhile. */
+struct tpi_span *tpi_layout_span_new(struct tpi_layout *layout, size_t bytes)
+{
+    struct tpi_span *span = span_try(layout, bytes);
+    if (tpi_unlikely(span == NULL)) {
+        (void)tpi_pacer_make_room(bytes);
+        span = span_try(layout, bytes);
+    }
+    return span;
+}
+
 /* A new span for the mutator: bytes; 0: ENOMEM. */
 static size_t span_new(struct tpi_mutator *mutator, struct tpi_layout *layout)
 {
     size_t bytes = (size_t)tpi_class_span_pages(layout->size_class) * TPI_PAGE_BYTES;
-    struct tpi_span *span = NULL;
     if (!tpi_pacer_admit(bytes)) {
         errno = ENOMEM;
         return 0;
     }
-    span = tpi_collected_span_new(layout->size_class, layout);
+    struct tpi_span *span = tpi_layout_span_new(layout, bytes);
     if (span == NULL)
         return 0;
     tpi_heap_grown();
@@ -265,7 +281,7 @@ static void *take_large(struct tpi_mutator *mutator, struct tpi_layout *layout, 
 {
     struct tpi_span *span = NULL;
     if (tpi_pacer_admit(bytes))
-        span = tpi_collected_large_new(bytes, layout);
+        span = tpi_layout_span_new(layout, bytes);
     if (span == NULL) {
         errno = ENOMEM;
         return NULL;

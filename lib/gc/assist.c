@@ -90,12 +90,19 @@ void tpi_growth_set(int percent, uint64_t room)
     tpi_store_relaxed_64(&due, next == UINT64_MAX ? UINT64_MAX : now + until);
 }
 
+/* Of collected objects alone. */
+static uint64_t spans_now(void)
+{
+    uint64_t all = tpi_heap_collected(), rooted = tpi_rooted_bytes();
+    return all > rooted ? all - rooted : 0;
+}
+
 /* As Go's scavenger: what spans took when marking ended, the most of a cycle, scaled by how the
    goal changed, and a tenth more. What they took in the cycles before is forgotten by an eighth
    each time: pages that are given back in one cycle and taken in the next cost a fault each. */
 uint64_t tpi_growth_left(void)
 {
-    uint64_t now = tpi_heap_collected();
+    uint64_t now = spans_now();
     double most = (double)tpi_load_relaxed_64(&spans_most);
     uint64_t to = tpi_load_relaxed_64(&goal), from = tpi_load_relaxed_64(&goal_before);
     if (to != UINT64_MAX && from != UINT64_MAX)
@@ -142,7 +149,7 @@ void tpi_pacer_marking_ended(void)
     tpi_store_relaxed_64(&stacks, stack_bytes);
     tpi_store_relaxed_64(&roots, tpi_roots_bytes());
     uint64_t most = tpi_load_relaxed_64(&spans_most);
-    tpi_store_relaxed_64(&spans_most, tpi_max(tpi_heap_collected(), most - most / 8));
+    tpi_store_relaxed_64(&spans_most, tpi_max(spans_now(), most - most / 8));
     tpi_store_relaxed_64(&goal_before, tpi_load_relaxed_64(&goal));
     tpi_pacer_marked();
 }

@@ -2,7 +2,8 @@
 /* checkmark: was all that is reachable marked? With the world parked, marking over and nothing
    cleared or swept yet, everything is marked a second time, by TPI_MARK_CHECK beside the colour,
    from the same roots and by the same walks over roots, stacks and fields; but one thread does it,
-   with a queue of its own, and nothing moves meanwhile. What it reaches and finds without the
+   with a queue of its own, and nothing moves meanwhile. Only writable data (dsoroots) are left out:
+   a parked thread may hold the loader's lock. What it reaches and finds without the
    cycle's colour was lost; it says which object that is and who points to it, and aborts.
 
    A word of a stack that leads to an unmarked object proves nothing: between the round that found
@@ -154,6 +155,18 @@ static void clear(void)
     }
     if (check.room != 0)
         tpi_os_unmap(check.queue, check.room * sizeof *check.queue);
+    check.queue = NULL;
+    check.room = 0;
+}
+
+/* Threads in blocking regions run, and may fork, while the check goes on. The queue may be half
+   moved, and is left where it is; TPI_MARK_CHECK goes with all marks, as marking was abandoned. */
+void tpi_check_marks_fork_child(void)
+{
+    if (!tpi_check_marking)
+        return;
+    tpi_check_marking = false;
+    tpi_mark_color = check.color;
     check.queue = NULL;
     check.room = 0;
 }

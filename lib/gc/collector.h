@@ -137,7 +137,8 @@ void tpi_mark_drain(void);
 void tpi_mark_begin(enum tpi_mark color);
 uint64_t tpi_marked_bytes(void); /* of slots, in this cycle */
 /* So many threads mark beside the collecting one, from the next drain on; 0: a quarter of the
-   cores, less one. */
+   cores, less one. Starts those that are missing: no thread may be parked, since what that calls
+   takes locks of the C library's. */
 void tpi_workers_start(unsigned n);
 /* Nothing is grey in a fork's child, and nobody marks. */
 void tpi_mark_fork_child(void);
@@ -146,6 +147,9 @@ bool tpi_object_is_marked(const void *object); /* of this cycle's colour */
 /* --- roots.c --- */
 
 void tpi_roots_scan(void);
+/* Writable data, with that option: part of step 4, but as soon as 2 has ended. Nobody may be parked
+   yet: it takes the loader's lock. */
+void tpi_roots_scan_data(void);
 void tpi_roots_hold(void); /* the roots lock: no range is added or removed */
 void tpi_roots_let_go(void);
 void tpi_roots_fork_child(void); /* instead of tpi_roots_let_go */
@@ -159,6 +163,9 @@ void tpi_handed_scan(struct tpi_buffer **buffer);
 /* --- alloc.c --- */
 
 void *tpi_gc_alloc_layout(struct tpi_layout *layout, size_t bytes); /* bytes: of a large one */
+/* A span for the layout's objects (lib/heap). Where the system refuses the memory a cycle is run,
+   and it is tried once more. NULL: ENOMEM. No lock held, in_runtime 0. */
+struct tpi_span *tpi_layout_span_new(struct tpi_layout *layout, size_t bytes);
 /* What BLACK does to a mutator's runs. Owner, its handler, or the collecting thread for it. */
 void tpi_runs_mark(struct tpi_mutator *mutator);
 /* A mutator ends: slots that it did not use are free again, its spans nobody's. */
@@ -168,6 +175,9 @@ void tpi_runs_release(struct tpi_mutator *mutator);
 
 /* Shades what pools' explicit objects point to. The collecting thread's. */
 void tpi_rooted_scan(struct tpi_buffer **buffer);
+/* One of theirs that is empty and no more in its layout's list. */
+void tpi_rooted_span_free(struct tpi_span *span);
+uint64_t tpi_rooted_bytes(void); /* of their spans' pages, now; any thread */
 
 /* --- sweep.c --- */
 
@@ -198,8 +208,8 @@ bool tpi_pacer_admit(size_t bytes);
 /* A span or a large object of `bytes` was taken; may start a cycle and assists marking. */
 void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes);
 
-/* One whole cycle, unless one ended just now and left too little: whether there was one. For who
-   was refused memory; then it tries once more. */
+/* One whole cycle, unless one ended just now and left too little, or little was taken since:
+   whether there was one. For who was refused memory; then it tries once more. */
 bool tpi_pacer_make_room(size_t bytes);
 
 /* The collecting thread, about its cycle: allocation is about to be black; marking is over. */
@@ -265,6 +275,9 @@ enum tpi_phase {
 /* The collecting thread's. With SWEEPING the sweep begins: no fork finds the one without the
    other. */
 void tpi_phase_set(enum tpi_phase to);
+/* The phase stays as it is until it is let go; whether that is IDLE. Takes the collector's lock. */
+bool tpi_phase_hold(void);
+void tpi_phase_let_go(void);
 /* How often marking was abandoned: in a child whose parent was marking when it forked. */
 uint64_t tpi_phase_abandoned(void);
 /* All spans are swept. Clears the marks that abandoned marking left. */
@@ -310,6 +323,7 @@ void tpi_check_marks(void);
    Returns false. */
 extern bool tpi_check_marking;
 bool tpi_check_visit(uintptr_t word);
+void tpi_check_marks_fork_child(void); /* a check that the parent was at is abandoned */
 
 /* wbcheck; all but begin and compare by any thread, and only with the option on. Called by
    - begin: the collecting thread, before the handshake BARRIER;

@@ -36,21 +36,23 @@ static bool handshake(enum tpi_handshake kind)
 
 /* Steps 2 and 3. The two handshakes follow each other closely: what is allocated between them is
    white, and marked by the first store of a pointer to it. So pools rotate before, and what is
-   dropped is: it is no root then, and dies in this cycle. */
+   dropped is: it is no root then, and dies in this cycle. What calls the C library, whose locks a
+   parked thread may hold, comes before PARK. */
 static bool begin_marking(void (*drop)(void))
 {
     tpi_cache_rotate_all();
     drop();
-    if (tpi_gc_options.stw && !handshake(TPI_SHAKE_PARK))
-        return false;
+    tpi_workers_start(tpi_gc_options.workers);
     if (tpi_gc_options.wbcheck)
         tpi_wbcheck_begin();
     tpi_phase_set(TPI_PHASE_MARKING);
     tpi_mark_begin(tpi_mark_color == TPI_MARK_EVEN ? TPI_MARK_ODD : TPI_MARK_EVEN);
-    tpi_workers_start(tpi_gc_options.workers);
     if (!handshake(TPI_SHAKE_BARRIER))
         return false;
     tpi_pooled_close(true);
+    tpi_roots_scan_data();
+    if (tpi_gc_options.stw && !handshake(TPI_SHAKE_PARK))
+        return false;
     tpi_pacer_marking_begins();
     return handshake(TPI_SHAKE_BLACK);
 }

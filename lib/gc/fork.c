@@ -29,6 +29,17 @@ void tpi_phase_set(enum tpi_phase to)
     tpi_unlock(&collector_lock);
 }
 
+bool tpi_phase_hold(void)
+{
+    tpi_lock(&collector_lock);
+    return phase == TPI_PHASE_IDLE;
+}
+
+void tpi_phase_let_go(void)
+{
+    tpi_unlock(&collector_lock);
+}
+
 uint64_t tpi_phase_abandoned(void)
 {
     return abandoned;
@@ -72,6 +83,7 @@ void tpi_collector_fork_parent(void)
 void tpi_collector_fork_child(void)
 {
     tpi_layouts_reset_in_child(tpi_mutator_self);
+    tpi_check_marks_fork_child();
     tpi_mark_fork_child();
     tpi_signal_fork_child();
     if (phase == TPI_PHASE_MARKING) {

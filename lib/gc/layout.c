@@ -155,7 +155,8 @@ static void type_bits(const tp_gc_type *type, uint64_t *bits)
 {
     for (size_t i = 0; i < type->field_count; i++) {
         const struct tp_detail_gc_field *field = &type->fields[i];
-        size_t end = field->bytes != 0 ? field->offset + field->bytes : type->size;
+        size_t end = field->bytes != 0 ? tpi_min(field->offset + field->bytes, type->size)
+                                       : type->size;
         for (size_t word = field->offset / 8; word < end / 8; word++)
             tpi_bit_set(bits, word);
     }

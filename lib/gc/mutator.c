@@ -13,7 +13,9 @@
       pointer to tpi_blocking_began, which stores them and then, as a release, BLOCKED. Pairs with
       the CAS to HELD of the collecting thread, which now may do to the record what its owner may.
       The CAS from BLOCKED to RUNNING pairs with the release that ends the hold. An owner that comes
-      while it is held sleeps on the state word (AWAITED).
+      while it is held sleeps on the state word (AWAITED). In the region it finds no runs: so a use
+      of the heap there comes to tpi_mutator_ensure, and aborts, as it does in a thread that was
+      cancelled in a region, until our exit handler has run.
    4. Its end: by tp_gc_thread_detach or an exit handler. Spans and runs are given back, then, under
       mutators_lock, the mark buffer is handed over and the record leaves the list.
 
@@ -30,7 +32,8 @@ enum { EXIT_ROUNDS = 2 };
 
 static struct tp_detail_gc_run no_runs[TPI_LAYOUTS_MAX];
 
-__thread struct tp_detail_gc_self tp_detail_gc_self = {no_runs, 0, 0};
+/* A thread that is not attached seems to mark: its first store goes out of line, and attaches it. */
+__thread struct tp_detail_gc_self tp_detail_gc_self = {no_runs, 1, 0};
 __thread struct tpi_mutator *tpi_mutator_self __attribute__((tls_model("initial-exec")));
 static __thread bool fork_in_region __attribute__((tls_model("initial-exec")));
 static __thread unsigned exit_rounds __attribute__((tls_model("initial-exec")));
@@ -148,6 +151,7 @@ __attribute__((used)) void tpi_blocking_began(const struct tpi_registers *regist
     for (unsigned i = 0; i < TPI_SAVED_REGISTERS; i++)
         tpi_store_relaxed_64(&mutator->registers.saved[i],
                              tpi_load_relaxed_64(&registers->saved[i]));
+    tp_detail_gc_self.runs = no_runs;
     tpi_store_release_32(&mutator->state, TPI_BLOCKED); /* pairs with hold() in handshake.c */
 }
 
@@ -184,6 +188,7 @@ void tp_gc_blocking_end(void)
     uint32_t state = TPI_BLOCKED;
     if (tpi_unlikely(!tpi_cas_acq_rel_32(&mutator->state, &state, TPI_RUNNING)))
         resume_held(mutator);
+    tp_detail_gc_self.runs = mutator->runs;
     if (tpi_unlikely(is_asked(mutator)))
         tp_detail_gc_safepoint();
 }
@@ -308,7 +313,7 @@ struct tpi_mutator *tpi_mutator_ensure(void)
     struct tpi_mutator *mutator = tpi_mutator_self;
     if (tpi_unlikely(mutator == NULL))
         return attach();
-    tpi_check(!tpi_checked || tpi_load_relaxed_32(&mutator->state) == TPI_RUNNING,
+    tpi_check(is_running(mutator),
               "the collected heap was used between tp_gc_blocking_begin and tp_gc_blocking_end");
     return mutator;
 }
@@ -343,7 +348,7 @@ static void detach(struct tpi_mutator *mutator)
         tpi_buffer_discard(&mutator->buffer);
     unlink_record(mutator);
     tp_detail_gc_self.runs = no_runs;
-    tpi_store_relaxed_32(&tp_detail_gc_self.marking, 0);
+    tpi_store_relaxed_32(&tp_detail_gc_self.marking, 1);
     tpi_store_relaxed_32(&tp_detail_gc_self.poll, 0);
     tpi_mutator_self = NULL;
     record_give(mutator);

@@ -3,15 +3,18 @@
 
    Growth, as Go's: after a cycle that left `live` bytes in spans, the next is due when the heap
    reaches live + live x percent / 100, and not below 4 MiB x percent / 100.
-   That is the rule for explicit memory: what spans hold but collected ones. The collected heap has
-   one of its own (assist.c). A cycle is one cycle for both. Memory limit: what spans and resident
+   That is the rule for explicit memory: what spans hold but collected ones; those of pools'
+   explicit objects that have a gc_type belong to it. The collected heap has one of its own
+   (assist.c). A cycle is one cycle for both. Memory limit: what spans and resident
    free pages hold together stays near it. Beyond it idle pages are released at once, and a cycle is
    due, though not more often than ten times a second: a limit that cannot be held must not eat the
    processor. A collected allocation that needs pages beyond it waits for a cycle, and fails where
-   the last one was just now and left as little. Kept idle: what the heap may need until the next
-   cycle, and a tenth more (Go's scavenger does the same), or what was in use at most since the last
-   one, since a page that is faulted in again costs 1.5 microseconds. So a heap that breathes keeps
-   its pages, and one that had a peak gives them back in the second cycle after it. */
+   the last one was just now and left as little. One that the system refuses pages waits for a cycle
+   too, unless one was just now and little was taken since. Kept idle: what the heap may need until
+   the next cycle, and a tenth more (Go's scavenger does the same), or what was in use at most since
+   the last one, since a page that is faulted in again costs 1.5 microseconds. So a heap that
+   breathes keeps its pages, and one that had a peak gives them back in the second cycle after it.
+ */
 #include "gc/collector.h"
 
 enum { HEAP_MIN = 4 << 20, LIMIT_PERIOD_NS = 100000000 };
@@ -29,7 +32,7 @@ static uint64_t in_use_most;        /* atomic; since the last cycle's end */
    heap grows. */
 static uint64_t live_now(void)
 {
-    uint64_t in_use = tpi_heap_in_use();
+    uint64_t in_use = tpi_heap_in_use() + tpi_rooted_bytes();
     uint64_t own = tpi_cache_span_bytes() + tpi_heap_collected();
     return in_use > own ? in_use - own : 0;
 }
@@ -173,7 +176,9 @@ static bool fits(size_t bytes)
     return true;
 }
 
-/* The last cycle ended just now, and left no room for so much, nor a sixteenth of the limit. */
+/* The last cycle ended just now, and left no room for so much, nor a sixteenth of the limit. Or,
+   where they would fit the limit and it is the system that refuses them: less than a sixteenth of
+   what is in use was taken since, so there is hardly anything to find. */
 static bool cycle_was_in_vain(size_t bytes)
 {
     uint64_t most = tpi_load_relaxed_64(&limit);
@@ -181,6 +186,9 @@ static bool cycle_was_in_vain(size_t bytes)
     uint64_t ended = tpi_load_relaxed_64(&last_cycle_ns);
     if (ended == 0 || (uint64_t)tpi_os_now_ns() - ended >= LIMIT_PERIOD_NS)
         return false;
+    uint64_t in_use = tpi_heap_in_use();
+    if (in_use <= most && bytes <= most - in_use)
+        return in_use < left + in_use / 16;
     return left > most || most - left < tpi_max((uint64_t)bytes, most / 16);
 }
 

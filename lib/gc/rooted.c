@@ -5,9 +5,28 @@
    swept, but each cycle reads the fields of every allocated slot as roots.
 
    An object that is made while a cycle marks is zeroed, and what is stored into it later is shaded;
-   so it need not be read in that cycle. A span that became empty, and the span of a large object
-   that was freed, are given back by the next sweep: marking may be looking at it. */
+   so it need not be read in that cycle.
+
+   A span that became empty is given back by the next sweep: marking may be looking at it. So is
+   that of a large object that is freed during a cycle; between cycles it goes at once, with the
+   collector's lock held, so that none begins meanwhile.
+
+   To the pacer all this is explicit memory: growth and the limit count it as the heap's own spans,
+   and no allocation of it waits for a cycle but where the system refuses it memory. */
 #include "gc/collector.h"
+
+static uint64_t rooted_bytes; /* atomic; of these spans' pages */
+
+uint64_t tpi_rooted_bytes(void)
+{
+    return tpi_load_relaxed_64(&rooted_bytes);
+}
+
+void tpi_rooted_span_free(struct tpi_span *span)
+{
+    (void)tpi_add_acq_rel_64(&rooted_bytes, (uint64_t)0 - span->pages * TPI_PAGE_BYTES);
+    tpi_collected_span_free(span);
+}
 
 /* --- allocation --- */
 
@@ -36,13 +55,14 @@ static void *take_slot(struct tpi_layout *layout)
 /* False: ENOMEM, and it is gone. */
 static bool join(struct tpi_layout *layout, struct tpi_span *span)
 {
+    (void)tpi_add_acq_rel_64(&rooted_bytes, span->pages * TPI_PAGE_BYTES);
     tpi_lock_soon(&layout->lock);
     bool joined = tpi_layout_span_add(layout, span);
     if (joined && span->free_slots > 0)
         tpi_partial_add(layout, span);
     tpi_unlock(&layout->lock);
     if (!joined)
-        tpi_collected_span_free(span);
+        tpi_rooted_span_free(span);
     else
         tpi_heap_grown();
     return joined;
@@ -54,7 +74,7 @@ static void *alloc_small(struct tpi_layout *layout)
         void *object = take_slot(layout);
         if (object != NULL)
             return object;
-        struct tpi_span *span = tpi_collected_span_new(layout->size_class, layout);
+        struct tpi_span *span = tpi_layout_span_new(layout, layout->slot_bytes);
         if (span == NULL || !join(layout, span))
             return NULL;
     }
@@ -62,7 +82,7 @@ static void *alloc_small(struct tpi_layout *layout)
 
 static void *alloc_large(struct tpi_layout *layout, size_t size)
 {
-    struct tpi_span *span = tpi_collected_large_new(size, layout);
+    struct tpi_span *span = tpi_layout_span_new(layout, size);
     if (span == NULL)
         return NULL;
     void *object = (void *)span->base;
@@ -104,6 +124,45 @@ static TPI_COLD __attribute__((noreturn)) void bad_free(const void *object)
     tpi_fatal("bad free of %p: not an object of a pool with a gc_type", object);
 }
 
+/* Under the layout's lock. */
+static void give_slot(const struct tpi_where *where, unsigned slot)
+{
+    struct tpi_span *span = where->span;
+    uint64_t word = span->alloc_bits[slot / 64], bit = UINT64_C(1) << slot % 64;
+    if ((word & bit) == 0)
+        bad_free(where->start);
+    if (tpi_unlikely(tpi_gc_options.scribble))
+        memset(where->start, 0xdb, where->bytes);
+    tpi_store_relaxed_64(&span->alloc_bits[slot / 64], word & ~bit);
+    span->needs_zero = 1;
+    span->free_slots++;
+}
+
+static void free_small(struct tpi_layout *layout, const struct tpi_where *where)
+{
+    struct tpi_span *span = where->span;
+    unsigned slot =
+        tpi_class_slot(&tpi_classes[where->size_class], (uintptr_t)where->start - span->base);
+    tpi_lock_soon(&layout->lock);
+    give_slot(where, slot);
+    if (span->free_slots == 1)
+        tpi_partial_add(layout, span);
+    tpi_unlock(&layout->lock);
+}
+
+static void free_large(struct tpi_layout *layout, const struct tpi_where *where)
+{
+    bool idle = tpi_phase_hold();
+    tpi_lock_soon(&layout->lock);
+    give_slot(where, 0);
+    if (idle)
+        tpi_layout_span_remove(layout, where->span);
+    tpi_unlock(&layout->lock);
+    if (idle)
+        tpi_rooted_span_free(where->span);
+    tpi_phase_let_go();
+}
+
 void tpi_gc_rooted_free(void *object)
 {
     struct tpi_where where = tpi_heap_where(object);
@@ -114,20 +173,10 @@ void tpi_gc_rooted_free(void *object)
     struct tpi_layout *layout = span->layout;
     if ((layout->flags & TPI_LAYOUT_ROOT) == 0)
         bad_free(object);
-    unsigned slot = where.size_class != 0 ? tpi_class_slot(&tpi_classes[where.size_class],
-                                                           (uintptr_t)object - span->base)
-                                          : 0;
-    tpi_lock_soon(&layout->lock);
-    uint64_t word = span->alloc_bits[slot / 64], bit = UINT64_C(1) << slot % 64;
-    if ((word & bit) == 0)
-        bad_free(object);
-    if (tpi_unlikely(tpi_gc_options.scribble))
-        memset(object, 0xdb, where.bytes);
-    tpi_store_relaxed_64(&span->alloc_bits[slot / 64], word & ~bit);
-    span->needs_zero = 1;
-    if (span->free_slots++ == 0 && layout->size_class != 0)
-        tpi_partial_add(layout, span);
-    tpi_unlock(&layout->lock);
+    if (layout->size_class != 0)
+        free_small(layout, &where);
+    else
+        free_large(layout, &where);
 }
 
 /* --- roots --- */

@@ -8,10 +8,12 @@
 
    A range that is added while this thread's barrier is on may come too late for the scan: then the
    adding thread shades its words. With the barrier off, and kept off by being in the runtime, it is
-   in the table before the scan. A thread that is not attached is attached for the while.
+   in the table before the scan. A thread that is not attached is attached for the while; in a
+   callback, where no thread is detached, it stays so.
 
    Writable data are read under the loader's lock. So with that option on, a thread that waits for a
-   cycle's end in a constructor of a shared object would wait for ever.
+   cycle's end in a constructor of a shared object would wait for ever. A parked thread may hold
+   that lock: so they are read before the world is parked, as soon as all barriers are on.
 
    Pins are in pins.c, pools' explicit objects in rooted.c, idle ones and root arenas in pooled.c,
    objects on their way between threads in transfer.c. */
@@ -157,7 +159,7 @@ int tp_gc_root_add(void *base, size_t bytes)
 {
     uintptr_t start = (uintptr_t)base;
     struct range range = {tpi_align_up(start, 8), (start + bytes) & ~(uintptr_t)7, base};
-    if (base == NULL || start + bytes < start || range.from >= range.to)
+    if (base == NULL || start + bytes < start || range.from < start || range.from >= range.to)
         return failed(EINVAL);
     bool was_attached = tpi_mutator_self != NULL;
     struct tpi_mutator *mutator = tpi_mutator_ensure();
@@ -168,7 +170,7 @@ int tp_gc_root_add(void *base, size_t bytes)
     tpi_roots_leave(mutator);
     if (error == 0)
         shade_now(mutator, &range);
-    if (!was_attached)
+    if (!was_attached && !tpi_in_callback())
         tp_gc_thread_detach();
     return failed(error);
 }
@@ -206,6 +208,15 @@ static void scan_data(uintptr_t from, uintptr_t to, void *context)
     (void)tpi_shade_words(context, from, to);
 }
 
+void tpi_roots_scan_data(void)
+{
+    struct tpi_buffer *buffer = NULL;
+    if (!tpi_gc_options.dso_roots)
+        return;
+    tpi_os_data_visit(tp_detail_heap_arenas, scan_data, &buffer);
+    (void)tpi_buffer_hand_over(&buffer);
+}
+
 void tpi_roots_scan(void)
 {
     struct tpi_buffer *buffer = NULL;
@@ -213,8 +224,6 @@ void tpi_roots_scan(void)
     while (scan_piece(&buffer, &address))
         ;
     tpi_pins_scan(&buffer);
-    if (tpi_gc_options.dso_roots)
-        tpi_os_data_visit(tp_detail_heap_arenas, scan_data, &buffer);
     tpi_rooted_scan(&buffer);
     tpi_handed_scan(&buffer);
     tpi_pooled_scan(&buffer);

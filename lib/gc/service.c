@@ -14,7 +14,11 @@
 
    A handshake that a thread does not answer for a second holds up the cycle, but nobody else:
    tpi_cycle_stalled comes here now and then, does the drops that are wanted, and lets waiters for
-   the cycle go. The cycle goes on when the thread answers.
+   the cycle go. The cycle goes on when the thread answers. Nothing is dropped while threads are
+   being parked: callbacks may want locks that parked threads hold, or the collected heap, where
+   this thread would wait for the world that it keeps.
+
+   Whoever works cannot be cancelled until it has done: nobody would take over what it is at.
 
    The collector must not wait for a thread that waits here or works: so each thread that does, and
    is attached, is in a blocking region, but for callbacks, which may use collected objects. The
@@ -154,6 +158,8 @@ static bool work_is_wanted(void)
 /* Does all that is wanted. service_lock is held at the beginning and the end. */
 static void work(void)
 {
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     busy = at_work = true;
     while (work_is_wanted()) {
         uint64_t ticket = drops_wanted;
@@ -176,6 +182,7 @@ static void work(void)
     busy = at_work = false;
     tpi_store_relaxed_32(&poll_wanted, 0);
     tpi_condition_wake_all(&done_condition);
+    pthread_setcancelstate(state, NULL);
 }
 
 /* The busy thread, in a handshake that is stuck. */
@@ -184,7 +191,7 @@ static void stalled(void)
     tpi_lock(&service_lock);
     stalls++;
     uint64_t ticket = drops_wanted;
-    bool drop = drops_ended < ticket;
+    bool drop = drops_ended < ticket && !tpi_asked_to_park();
     tpi_condition_wake_all(&done_condition);
     tpi_unlock(&service_lock);
     if (!drop)
@@ -366,12 +373,14 @@ void tpi_service_poll(void)
 {
     if (tpi_likely(tpi_load_relaxed_32(&poll_wanted) == 0) || tpi_in_callback())
         return;
+    /* The program's own: the callbacks of work would find the collected heap closed. */
+    bool in_region = tpi_mutator_self != NULL && tpi_mutator_self->blocking_depth != 0;
     bool begun = apart_begin();
     tpi_lock(&service_lock);
     if (thread_ensure()) { /* in a fork's child it may not be there yet */
         tpi_store_relaxed_32(&poll_wanted, 0);
         tpi_condition_wake_one(&work_condition);
-    } else if (!busy && work_is_wanted()) {
+    } else if (!in_region && !busy && work_is_wanted()) {
         work();
     }
     apart_renew(begun);

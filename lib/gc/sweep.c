@@ -23,9 +23,9 @@
    only cleared, by marks that are left as they are until `swept` is even again. Marks that were not
    cleared do no harm: the next cycle has the other colour, and its sweep clears them.
 
-   Only tpi_sweep_all takes spans from a layout's list (rooted.c's large ones too), so a span that
-   was seen in a list stays one for whoever holds its layout's lock, or owns it, or is the
-   collecting thread. */
+   Only tpi_sweep_all takes spans from a layout's list, so a span that was seen in a list stays one
+   for whoever holds its layout's lock, or owns it, or is the collecting thread. rooted.c takes its
+   large ones out between cycles: for those, the layout's lock alone will do. */
 #include "gc/collector.h"
 
 enum {
@@ -255,8 +255,13 @@ static void sweep_layout(struct tpi_layout *layout)
         tpi_unlock(&layout->lock);
         for (unsigned n = 0; n < batch.owned_count; n++)
             tpi_span_sweep(batch.owned[n], epoch_now);
-        for (unsigned n = 0; n < batch.empty_count; n++)
-            tpi_collected_span_free(batch.empty[n]);
+        bool rooted = (layout->flags & TPI_LAYOUT_ROOT) != 0;
+        for (unsigned n = 0; n < batch.empty_count; n++) {
+            if (rooted)
+                tpi_rooted_span_free(batch.empty[n]);
+            else
+                tpi_collected_span_free(batch.empty[n]);
+        }
     }
 }
 

@@ -7,9 +7,9 @@
    is not in the log, was stored past the barrier.
 
    What cannot be seen: a missed store before the object was read (no harm in this cycle), and one
-   into an object that was allocated black and never read (checkmark sees that). NULL and what is no
-   pointer may be stored by anybody. Objects that are being edited are left out, those whose edit
-   ended are in the log as a whole.
+   into an object that was allocated black and never read (checkmark sees that). NULL, pointers to
+   pools' explicit objects and what is no pointer may be stored by anybody. Objects that are being
+   edited are left out, those whose edit ended are in the log as a whole.
 
    Both records grow by segments that are never moved, so that any number of threads append without
    a lock: a CAS reserves words, another installs a segment. They are read when nobody appends: the
@@ -225,6 +225,16 @@ static bool is_collected(const struct tpi_span *span)
                             tpi_span_state(span) == TPI_SPAN_COLLECTED_LARGE);
 }
 
+/* Explicit objects of pools are not collected: pointers to them need no barrier. */
+static bool leads_to_collected(uintptr_t word)
+{
+    const struct tpi_span *span = tpi_span_of(word);
+    if (!is_collected(span))
+        return false;
+    const struct tpi_layout *layout = span->layout;
+    return (layout->flags & TPI_LAYOUT_ROOT) == 0;
+}
+
 static TPI_COLD void missed(uintptr_t address, uint64_t before, uint64_t now)
 {
     struct tpi_named object;
@@ -257,7 +267,7 @@ static void compare_one(uint64_t *entry, void *context)
     for (uint64_t i = 0; i < entry[1]; i++) {
         uintptr_t address = from + i * 8;
         uint64_t now = word_at(address);
-        if (tpi_likely(now == entry[HEADER_WORDS + i]) || !is_collected(tpi_span_of(now)))
+        if (tpi_likely(now == entry[HEADER_WORDS + i]) || !leads_to_collected(now))
             continue;
         if ((!collected || may_point(span, address)) && slots->table[place_of(slots, address)] == 0)
             missed(address, entry[HEADER_WORDS + i], now);

@@ -3,7 +3,8 @@
    signals are blocked in them; they hold no pointer into the collected heap outside of
    tpi_mark_some, and are no mutators.
 
-   The collecting thread starts what is missing when it drains for the first time, and after a fork.
+   The collecting thread starts what is missing when a cycle begins, before it parks anybody: a
+   parked thread may hold a lock of the C library's that the start of a thread needs.
    A worker adds itself to `inside` before it looks at `going` and marks; the collecting thread
    takes `going` back before it looks at `inside` (full fences on both sides). So nobody marks
    behind tpi_workers_halt, when what is in buffers may be stale.
@@ -20,9 +21,12 @@ enum {
 
 static struct tpi_lock workers_lock = TPI_LOCK_INIT(TPI_RANK_LEAF);
 static struct tpi_condition work_condition = {PTHREAD_COND_INITIALIZER};
-static unsigned wanted, running; /* the collecting thread's */
-static uint32_t going;           /* atomic; set under workers_lock */
-static uint32_t inside;          /* atomic */
+static unsigned running; /* the collecting thread's */
+/* A sanitizer's child of a fork: its runtime may have been forked with its own locks held, and can
+   start no thread. */
+static bool alone;
+static uint32_t going;  /* atomic; set under workers_lock */
+static uint32_t inside; /* atomic */
 
 static bool enter(void)
 {
@@ -60,13 +64,13 @@ void tpi_workers_start(unsigned n)
     unsigned by_cores = tpi_os_cores() / CORES_PER_WORKER;
     if (n == 0 && by_cores > 1)
         n = by_cores - 1;
-    wanted = tpi_min(n, (unsigned)WORKERS_MAX);
+    n = tpi_min(n, (unsigned)WORKERS_MAX);
+    while (!alone && running < n && tpi_os_thread_start(worker_main, NULL))
+        running++;
 }
 
 void tpi_workers_go(void)
 {
-    while (running < wanted && tpi_os_thread_start(worker_main, NULL))
-        running++;
     if (running == 0)
         return;
     tpi_lock(&workers_lock);
@@ -90,8 +94,7 @@ void tpi_workers_fork_child(void)
     tpi_lock_reset_in_child(&workers_lock);
     tpi_condition_init(&work_condition);
     running = 0;
-    if (tpi_sanitized) /* its runtime may have been forked with its own locks held */
-        wanted = 0;
+    alone = tpi_sanitized;
     tpi_store_relaxed_32(&going, 0);
     tpi_store_relaxed_32(&inside, 0);
 }

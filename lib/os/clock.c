@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Time, processors, and the kernel's measure of memory pressure. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
@@ -38,10 +39,14 @@ unsigned tpi_os_cores(void)
     return (unsigned)CPU_COUNT(&set);
 }
 
+/* nanosleep is a cancellation point; its caller has something half done. */
 void tpi_os_sleep(int64_t ns)
 {
     struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     nanosleep(&time, NULL);
+    pthread_setcancelstate(state, NULL);
 }
 
 /* The file's first line: "some avg10=1.23 avg60=..." (Documentation/accounting/psi.rst). The file

@@ -82,7 +82,7 @@ int64_t tpi_os_now_ns(void);  /* CLOCK_MONOTONIC */
 int64_t tpi_os_date_ns(void); /* since 1970 */
 int64_t tpi_os_cpu_ns(void);  /* of processor time that the calling thread has used */
 unsigned tpi_os_cores(void);  /* that this process may run on; at least 1 */
-void tpi_os_sleep(int64_t ns);
+void tpi_os_sleep(int64_t ns); /* no cancellation point */
 /* Memory pressure as the kernel's PSI file says: the share of the last 10 s, in hundredths of a
    percent, in which some task waited for memory. -1 where there is no such file. */
 int tpi_os_pressure(const char *path);

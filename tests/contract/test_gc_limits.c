@@ -76,6 +76,22 @@ static int over_the_limit(void)
     return fill_up();
 }
 
+/* No limit and no growth, but the system has no more: all of it is garbage. */
+static int the_system_refuses(void)
+{
+    const struct rlimit most = {512 << 20, 512 << 20};
+    (void)!tp_gc_alloc_leaf(16); /* what the library needs for good */
+    if (setrlimit(RLIMIT_AS, &most) != 0)
+        return 1;
+    for (int i = 0; i < 600; i++)
+        if (tp_gc_alloc_leaf(1 << 20) == NULL)
+            return 2;
+    for (int i = 0; i < 20000; i++)
+        if (tp_gc_alloc_leaf(30000) == NULL)
+            return 3;
+    return tp_gc_cycle() > 0 ? 0 : 4;
+}
+
 static void growth_starts_cycles(void **state)
 {
     (void)state;
@@ -90,14 +106,25 @@ static void a_limit_that_cannot_be_held_is_enomem(void **state)
     support_passes("over-the-limit", "gcpercent=off");
 }
 
+static void what_the_system_refuses_is_looked_for(void **state)
+{
+    (void)state;
+    if (support_sanitized) /* their shadows take more address space than that */
+        skip();
+    support_passes("system-refuses", NULL);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct support_scenario scenarios[] = {
-        {"garbage", garbage}, {"over-the-limit", over_the_limit}, {NULL, NULL}};
+    static const struct support_scenario scenarios[] = {{"garbage", garbage},
+                                                        {"over-the-limit", over_the_limit},
+                                                        {"system-refuses", the_system_refuses},
+                                                        {NULL, NULL}};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_tell_what_was_before),
         cmocka_unit_test(growth_starts_cycles),
         cmocka_unit_test(a_limit_that_cannot_be_held_is_enomem),
+        cmocka_unit_test(what_the_system_refuses_is_looked_for),
     };
     (void)argc;
     support_start(argv, scenarios);

@@ -220,10 +220,69 @@ static int detach_in_a_region(void)
 
 static int allocate_in_a_region(void)
 {
-    if (tp_gc_thread_attach() != 0)
+    if (tp_gc_alloc_leaf(3) == NULL) /* there is more where it came from */
         return 1;
     tp_gc_blocking_begin();
     return tp_gc_alloc_leaf(3) != NULL ? 0 : 1;
+}
+
+/* A thread ends in a region; its value's key is older than the library's, so that the destructor
+   comes before the library knows of the end. */
+static pthread_key_t key;
+
+static void use_the_heap(void *ends)
+{
+    (void)live_shortly(NULL);
+    support_add(ends, 1);
+}
+
+static void end_region(void *whether)
+{
+    if (whether != NULL)
+        tp_gc_blocking_end();
+}
+
+static void *exit_in_a_region(void *with_handler)
+{
+    static unsigned ends;
+    (void)live_shortly(NULL);
+    pthread_setspecific(key, &ends);
+    tp_gc_blocking_begin();
+    pthread_cleanup_push(end_region, with_handler);
+    pthread_exit(&ends);
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+static int threads_exit_in_regions(void *with_handler)
+{
+    unsigned stop = 0;
+    if (pthread_key_create(&key, use_the_heap) != 0)
+        return 1;
+    pthread_t collector = support_thread(collect_until, &stop);
+    const unsigned *ends = NULL;
+    for (unsigned i = 0; i < 20; i++)
+        ends = in_thread(exit_in_a_region, with_handler);
+    support_set(&stop, 1);
+    support_join(collector);
+    return *ends == 20 && wrong == 0 ? 0 : 1;
+}
+
+static int exit_in_regions(void)
+{
+    return threads_exit_in_regions(NULL);
+}
+
+static int exit_in_regions_with_handlers(void)
+{
+    return threads_exit_in_regions(&wrong);
+}
+
+static void destructors_use_the_heap_behind_regions(void **state)
+{
+    (void)state;
+    support_passes("exit_in_regions_with_handlers", NULL);
+    support_aborts("exit_in_regions", NULL, "collected heap", "tp_gc_blocking_begin");
 }
 
 static void misused_regions_abort(void **state)
@@ -231,8 +290,7 @@ static void misused_regions_abort(void **state)
     (void)state;
     support_aborts("end_without_begin", NULL, "tp_gc_blocking_end", "region");
     support_aborts("detach_in_a_region", NULL, "tp_gc_thread_detach", "tp_gc_blocking_end");
-    if (support_poisons()) /* a checked build */
-        support_aborts("allocate_in_a_region", NULL, "collected heap", "tp_gc_blocking_begin");
+    support_aborts("allocate_in_a_region", NULL, "collected heap", "tp_gc_blocking_begin");
 }
 
 /* --- pools of plain objects in regions: their slow paths poll --- */
@@ -289,10 +347,47 @@ static void pools_may_be_used_in_a_region(void **state)
     tp_pool_destroy(plain);
 }
 
+/* --- a store attaches --- */
+
+static struct node *volatile first, *volatile second; /* two root ranges */
+
+static void *swap_and_store(void *nothing)
+{
+    for (unsigned i = 0; i < 20000 && support_read(&wrong) == 0; i++) {
+        struct node *node = first;
+        tp_gc_store((struct node **)&second, node);
+        tp_gc_store((struct node **)&first, NULL);
+        tp_gc_safepoint();
+        support_add(&wrong, second->number != MAGIC);
+        tp_gc_store((struct node **)&first, second);
+        tp_gc_store((struct node **)&second, NULL);
+    }
+    return nothing;
+}
+
+static void the_first_store_attaches(void **state)
+{
+    (void)state;
+    assert_int_equal(tp_gc_root_add((void *)&first, sizeof first), 0);
+    assert_int_equal(tp_gc_root_add((void *)&second, sizeof second), 0);
+    tp_gc_store((struct node **)&first, make());
+    pthread_t thread = support_thread(swap_and_store, NULL);
+    for (unsigned i = 0; i < COLLECTIONS; i++)
+        tp_gc_collect();
+    support_join(thread);
+    assert_int_equal(support_read(&wrong), 0);
+    assert_int_equal(first->number, MAGIC);
+    tp_gc_store((struct node **)&first, NULL);
+    assert_int_equal(tp_gc_root_remove((void *)&first), 0);
+    assert_int_equal(tp_gc_root_remove((void *)&second), 0);
+}
+
 static const struct support_scenario scenarios[] = {
     {"end_without_begin", end_without_begin},
     {"detach_in_a_region", detach_in_a_region},
     {"allocate_in_a_region", allocate_in_a_region},
+    {"exit_in_regions", exit_in_regions},
+    {"exit_in_regions_with_handlers", exit_in_regions_with_handlers},
     {NULL, NULL},
 };
 
@@ -305,7 +400,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_thread_may_end_in_a_region),
         cmocka_unit_test(regions_of_threads_that_are_not_attached_are_nothing),
         cmocka_unit_test(pools_may_be_used_in_a_region),
+        cmocka_unit_test(the_first_store_attaches),
         cmocka_unit_test(misused_regions_abort),
+        cmocka_unit_test(destructors_use_the_heap_behind_regions),
     };
     support_start(argv, scenarios);
     return support_group("gc_regions", tests, support_modes);

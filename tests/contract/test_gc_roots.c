@@ -96,6 +96,7 @@ static void wrong_ranges_are_refused(void **state)
     check_refused(tp_gc_root_add(bytes, 7));
     check_refused(tp_gc_root_add(bytes + 1, 14));
     check_refused(tp_gc_root_add(bytes, SIZE_MAX));
+    check_refused(tp_gc_root_add((void *)(UINTPTR_MAX - 2), 2));
     check_refused(tp_gc_root_remove(bytes));
     check_refused(tp_gc_root_remove(NULL));
     assert_int_equal(tp_gc_root_add(bytes + 64, 64), 0);
@@ -264,6 +265,42 @@ static void any_thread_may_add_one(void **state)
     beside_cycles(on_a_fresh_thread);
 }
 
+/* A pool's object is a root range as long as it is one. Before the first collected allocation, and
+   on a thread that is not attached. */
+static int construct_root(void *object, void *nothing)
+{
+    (void)nothing;
+    return tp_gc_root_add(object, sizeof(struct gc_node *));
+}
+
+static void destruct_root(void *object, void *nothing)
+{
+    (void)nothing;
+    tp_gc_root_remove(object);
+}
+
+static int add_in_a_callback(void)
+{
+    tp_pool *pool = tp_pool_create(
+        &(tp_pool_options){.size = 64, .construct = construct_root, .destruct = destruct_root});
+    tp_gc_weak *weak = NULL;
+    struct gc_node **slot = pool == NULL ? NULL : tp_pool_get(pool);
+    if (slot == NULL)
+        return 1;
+    weak = make_in(slot, 0);
+    tp_gc_collect();
+    bool alive = gc_lives(weak);
+    tp_gc_store(slot, (struct gc_node *)NULL);
+    tp_gc_collect();
+    return alive && !gc_lives(weak) ? 0 : 2;
+}
+
+static void a_callback_may_add_one(void **state)
+{
+    (void)state;
+    support_passes("add in a callback", NULL);
+}
+
 /* --- writable data --- */
 
 static struct gc_node *global, *zeroed[100];
@@ -296,6 +333,7 @@ static void an_option_makes_data_roots(void **state)
 int main(int argc, char **argv)
 {
     static const struct support_scenario scenarios[] = {
+        {"add in a callback", add_in_a_callback},
         {"data are roots", data_are_roots},
         {"data are no roots", data_are_no_roots},
         {NULL, NULL},
@@ -309,6 +347,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_removed_range_is_not_read),
         cmocka_unit_test(a_range_may_be_added_in_a_cycle),
         cmocka_unit_test(any_thread_may_add_one),
+        cmocka_unit_test(a_callback_may_add_one),
         cmocka_unit_test(an_option_makes_data_roots),
     };
     (void)argc;

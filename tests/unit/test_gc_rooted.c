@@ -69,6 +69,30 @@ static void sizes(void **state)
     assert_int_equal(errno, ENOMEM);
 }
 
+/* Between cycles, where nothing can be looking at it; and explicit memory to the pacer. */
+static void a_large_one_goes_at_once(void **state)
+{
+    (void)state;
+    enum { BYTES = 1 << 20 };
+    struct tpi_pacer_counts before, with;
+    uint64_t in_use = tpi_heap_collected(), rooted_before = tpi_rooted_bytes();
+    tpi_pacer_read(&before);
+    void *object = rooted(BYTES);
+    tpi_pacer_read(&with);
+    assert_int_equal(with.explicit_bytes - before.explicit_bytes, BYTES);
+    tpi_gc_rooted_free(object);
+    assert_int_equal(tpi_heap_collected(), in_use);
+    object = rooted(BYTES);
+    tpi_phase_set(TPI_PHASE_MARKING);
+    tpi_gc_rooted_free(object);
+    assert_false(help_is_allocated(object));
+    assert_int_equal(tpi_heap_collected(), in_use + BYTES);
+    tpi_phase_set(TPI_PHASE_IDLE);
+    help_clear();
+    assert_int_equal(tpi_heap_collected(), in_use);
+    assert_int_equal(tpi_rooted_bytes(), rooted_before);
+}
+
 static void types_share_no_spans_with_collected_objects(void **state)
 {
     (void)state;
@@ -122,6 +146,29 @@ static void what_they_point_to_is_shaded(void **state)
     help_check_heap();
 }
 
+static struct node *word;
+
+/* Without tp_gc_store, behind the collector's look at it. */
+static void store_plainly(void *object)
+{
+    word = NULL;
+    tpi_wbcheck_begin();
+    tpi_wbcheck_scanned(&word, sizeof word);
+    word = object;
+    tpi_wbcheck_compare();
+}
+
+static void pointers_to_them_need_no_barrier(void **state)
+{
+    (void)state;
+    void *small = rooted(0), *large = rooted(100000);
+    store_plainly(small);
+    store_plainly(large);
+    help_expect_abort(store_plainly, tp_gc_alloc(&node_type), "was not by tp_gc_store");
+    tpi_gc_rooted_free(small);
+    tpi_gc_rooted_free(large);
+}
+
 /* --- misuse --- */
 
 static void free_it(void *object)
@@ -147,7 +194,7 @@ static void misuse_aborts(void **state)
     void *small = rooted(0), *large = rooted(100000), *collected = tp_gc_alloc(&node_type);
     void *heap = tp_heap_alloc(48);
     help_expect_abort(free_twice, small, "double free of a pool's object");
-    help_expect_abort(free_twice, large, "double free of a pool's object");
+    help_expect_abort(free_twice, large, "bad free");
     help_expect_abort(free_it, (char *)small + 8, "not an object of a pool with a gc_type");
     help_expect_abort(free_it, collected, "not an object of a pool with a gc_type");
     help_expect_abort(free_it, heap, "not an object of a pool with a gc_type");
@@ -164,8 +211,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken_and_freed), /* first */
         cmocka_unit_test(sizes),
+        cmocka_unit_test(a_large_one_goes_at_once),
         cmocka_unit_test(types_share_no_spans_with_collected_objects),
         cmocka_unit_test(what_they_point_to_is_shaded),
+        cmocka_unit_test(pointers_to_them_need_no_barrier),
         cmocka_unit_test(misuse_aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
