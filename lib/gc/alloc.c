@@ -92,6 +92,7 @@ static void run_take(struct tpi_mutator *mutator, const struct tpi_layout *layou
     change_bits(span->alloc_bits, first, n, true);
     span->free_slots = (uint16_t)(span->free_slots - n);
     count_slots(mutator, n, bytes);
+    mutator->uncharged += (int64_t)bytes;
     run_set(&mutator->runs[layout->number], next, next + bytes);
 }
 
@@ -225,6 +226,7 @@ void tpi_runs_release(struct tpi_mutator *mutator)
             change_bits(span->alloc_bits, first, n, false);
             span->free_slots = (uint16_t)(span->free_slots + n);
             count_slots(mutator, (uint64_t)0 - n, (uint64_t)0 - (uint64_t)n * layout->slot_bytes);
+            mutator->uncharged -= (int64_t)n * layout->slot_bytes;
         }
         disown(mutator, layout);
         owned->listed = false;
@@ -251,11 +253,23 @@ static TPI_COLD size_t span_again(struct tpi_mutator *mutator, struct tpi_layout
     return bytes;
 }
 
+/* The pacer counts what runs took, not whole spans: with many layouts most of those stays unused.
+ */
+static void charge(struct tpi_mutator *mutator)
+{
+    if (tpi_likely(mutator->uncharged < TPI_CHARGE_BYTES))
+        return;
+    size_t bytes = (size_t)mutator->uncharged;
+    mutator->uncharged = 0;
+    tpi_pacer_allocated(mutator, bytes);
+}
+
 static void *take_small(struct tpi_mutator *mutator, struct tpi_layout *layout)
 {
     struct tp_detail_gc_run *run = &mutator->runs[layout->number];
     for (;;) {
         size_t bytes = 0;
+        charge(mutator);
         tpi_runtime_enter(mutator);
         tpi_mutator_poll(mutator);
         flush(mutator);
@@ -273,7 +287,6 @@ static void *take_small(struct tpi_mutator *mutator, struct tpi_layout *layout)
             bytes = span_again(mutator, layout);
         if (bytes == 0)
             return NULL;
-        tpi_pacer_allocated(mutator, bytes);
     }
 }
 

@@ -2,9 +2,9 @@
 /* The collected heap's part of the pacer: when its next cycle is due, and how much marking those
    who allocate do meanwhile.
 
-   Time is measured in bytes: `allocated` counts the free slots' bytes that mutators took, by span,
-   and large objects. Bytes live are those that the last cycle marked, and what was allocated since
-   its handshake BLACK. As in Go's pacer:
+   Time is measured in bytes: `allocated` counts the slots' bytes that mutators took in runs, some
+   runs at a time, and large objects. Bytes live are those that the last cycle marked, and what was
+   allocated since its handshake BLACK. As in Go's pacer:
    - The goal is marked + (marked + stacks + roots) x percent / 100, and not below 4 MiB x percent /
      100. Near the memory limit it is what the limit leaves.
    - A cycle is due ahead of the goal by the runway: what the last ones saw allocated between being
@@ -38,12 +38,14 @@ static uint64_t due = GOAL_MIN / 2; /* of `allocated`: a cycle is due */
 static uint64_t goal = GOAL_MIN;    /* bytes live */
 static uint64_t goal_at = GOAL_MIN; /* of `allocated`: the goal is reached */
 static uint64_t runway;
-static uint64_t goal_before;   /* the goal of the cycle that marked last */
-static uint64_t spans_most;    /* bytes of spans when marking ended */
-static uint64_t mark_begun;    /* of `allocated`: this cycle's BLACK */
-static uint64_t mark_way;      /* bytes from there to the goal */
-static uint64_t mark_live;     /* bytes live then */
-static uint64_t stacks, roots; /* bytes that the last cycle searched */
+static uint64_t goal_before;    /* the goal of the cycle that marked last */
+static uint64_t spans_most;     /* bytes of spans when marking ended */
+static uint64_t mark_begun;     /* of `allocated`: this cycle's BLACK */
+static uint64_t mark_way;       /* bytes from there to the goal */
+static uint64_t mark_live;      /* bytes live then */
+static uint64_t stacks, roots;  /* bytes that the last cycle searched */
+static uint64_t allocated_then; /* of `allocated`: when the last cycle ended */
+static uint64_t begun_ns;       /* when the last marking began */
 
 uint64_t tpi_growth_live(void)
 {
@@ -59,6 +61,21 @@ void tpi_growth_read(struct tpi_pacer_counts *counts)
     counts->stacks = tpi_load_relaxed_64(&stacks);
     counts->roots = tpi_load_relaxed_64(&roots);
     counts->assist_ns = tpi_load_relaxed_64(&assisted_ns);
+}
+
+uint64_t tpi_growth_since_cycle(void)
+{
+    return tpi_load_relaxed_64(&allocated) - tpi_load_relaxed_64(&allocated_then);
+}
+
+void tpi_growth_cycle_ended(void)
+{
+    tpi_store_relaxed_64(&allocated_then, tpi_load_relaxed_64(&allocated));
+}
+
+int64_t tpi_growth_begun_ns(void)
+{
+    return (int64_t)tpi_load_relaxed_64(&begun_ns);
 }
 
 /* --- the goal --- */
@@ -121,6 +138,7 @@ void tpi_pacer_marking_begins(void)
     uint64_t left = most > live ? most - live : 0;
     if (most == UINT64_MAX)
         left = live; /* no goal: as if the percentage were 100 */
+    tpi_store_relaxed_64(&begun_ns, (uint64_t)tpi_os_now_ns());
     tpi_store_relaxed_64(&mark_begun, now);
     tpi_store_relaxed_64(&mark_way, tpi_max(left, (uint64_t)ASSIST_BYTES));
     tpi_store_relaxed_64(&mark_live, live);

@@ -79,6 +79,7 @@
 
 enum {
     TPI_LAYOUTS_MAX = 8192,
+    TPI_CHARGE_BYTES = 16 << 10, /* allocated, between a mutator's calls of the pacer */
     TPI_RUN_BYTES_MAX = 4096, /* of a run: what is zeroed at once */
     TPI_EDITS_MAX = 8,
     TPI_PIECE_BYTES = 128 << 10 /* of a large object, scanned at once */
@@ -232,6 +233,9 @@ void tpi_pacer_marked(void); /* by assist.c: the goal follows from what was mark
 uint64_t tpi_growth_live(void); /* no lock */
 void tpi_growth_read(struct tpi_pacer_counts *counts);
 void tpi_growth_set(int percent, uint64_t room); /* room: what the limit leaves, in live bytes */
+uint64_t tpi_growth_since_cycle(void); /* bytes allocated since the last cycle ended */
+void tpi_growth_cycle_ended(void);
+int64_t tpi_growth_begun_ns(void); /* when the last marking began */
 uint64_t tpi_growth_left(void); /* bytes until the next cycle, and a tenth more; no lock */
 
 /* --- stats.c: a cycle's times --- */

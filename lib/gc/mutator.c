@@ -240,6 +240,7 @@ static void record_give(struct tpi_mutator *record)
     record->straggles = 0;
     record->stacks = NULL;
     record->blocking_depth = 0;
+    record->uncharged = 0;
     tpi_store_relaxed_64(&record->stack_bytes, 0);
     record->next = free_records;
     free_records = record;

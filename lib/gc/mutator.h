@@ -68,6 +68,7 @@ struct tpi_mutator {
 
     enum tpi_mark color;                 /* runs are marked with this; WHITE: not at all */
     uint32_t epoch;                      /* the sweep epoch that it has seen */
+    int64_t uncharged;                   /* bytes that the pacer does not know of yet */
     uint32_t flushed;                    /* the one in which it gave its spans back */
     struct tpi_buffer *buffer;           /* what its barriers shaded */
     void *edits[TPI_EDITS_MAX];          /* objects under plain stores */

@@ -24,8 +24,8 @@ static uint32_t percent_now = 100;  /* atomic; an int; written under the lock */
 static uint64_t trigger = HEAP_MIN; /* atomic; bytes in use; UINT64_MAX: never */
 static uint64_t limit = INT64_MAX;  /* atomic */
 static uint64_t live_after_cycle;   /* atomic */
-static uint64_t last_cycle_ns;      /* atomic */
-static uint64_t in_use_after_cycle; /* atomic */
+static uint64_t last_cycle_ns;      /* atomic; its end */
+static uint64_t last_cycle_took_ns; /* atomic */
 static uint64_t in_use_most;        /* atomic; since the last cycle's end */
 
 /* Bytes in use for users' explicit objects, those that idle in caches too. Approximate while the
@@ -128,8 +128,10 @@ size_t tpi_pacer_cycle_ended(bool pressure)
     uint64_t live = live_now();
     tpi_lock(&pacer_lock);
     tpi_store_relaxed_64(&live_after_cycle, live);
-    tpi_store_relaxed_64(&last_cycle_ns, (uint64_t)tpi_os_now_ns());
-    tpi_store_relaxed_64(&in_use_after_cycle, tpi_heap_in_use());
+    int64_t now = tpi_os_now_ns();
+    tpi_store_relaxed_64(&last_cycle_ns, (uint64_t)now);
+    tpi_store_relaxed_64(&last_cycle_took_ns, (uint64_t)(now - tpi_growth_begun_ns()));
+    tpi_growth_cycle_ended();
     uint64_t next = trigger_for(live, (int)tpi_load_relaxed_32(&percent_now));
     tpi_store_relaxed_64(&trigger, next);
     tpi_unlock(&pacer_lock);
@@ -176,20 +178,20 @@ static bool fits(size_t bytes)
     return true;
 }
 
-/* The last cycle ended just now, and left no room for so much, nor a sixteenth of the limit. Or,
-   where they would fit the limit and it is the system that refuses them: less than a sixteenth of
-   what is in use was taken since, so there is hardly anything to find. */
+/* The last cycle ended just now, measured by its own length, and so little was allocated since then
+   that there is hardly anything to find: less than 1/64 of the limit; or 1/16 of what is in use,
+   where it is the system that refuses pages. */
 static bool cycle_was_in_vain(size_t bytes)
 {
     uint64_t most = tpi_load_relaxed_64(&limit);
-    uint64_t left = tpi_load_relaxed_64(&in_use_after_cycle);
     uint64_t ended = tpi_load_relaxed_64(&last_cycle_ns);
-    if (ended == 0 || (uint64_t)tpi_os_now_ns() - ended >= LIMIT_PERIOD_NS)
+    uint64_t took = tpi_load_relaxed_64(&last_cycle_took_ns);
+    uint64_t patience = tpi_min(10 * took, (uint64_t)LIMIT_PERIOD_NS);
+    if (ended == 0 || (uint64_t)tpi_os_now_ns() - ended >= patience)
         return false;
     uint64_t in_use = tpi_heap_in_use();
-    if (in_use <= most && bytes <= most - in_use)
-        return in_use < left + in_use / 16;
-    return left > most || most - left < tpi_max((uint64_t)bytes, most / 16);
+    bool fits_limit = in_use <= most && bytes <= most - in_use;
+    return tpi_growth_since_cycle() < (fits_limit ? in_use / 16 : most / 64);
 }
 
 bool tpi_pacer_make_room(size_t bytes)
