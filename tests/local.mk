@@ -70,6 +70,7 @@ contract_tests = \
 	tests/contract/test_gc_limits \
 	tests/contract/test_gc_regions \
 	tests/contract/test_gc_roots \
+	tests/contract/test_gc_near \
 	tests/contract/test_gc_pins \
 	tests/contract/test_gc_pools \
 	tests/contract/test_gc_pools_beside \

@@ -13,8 +13,10 @@
    - Handed to another thread by other means (a pipe, a queue, pthread_create's argument), it goes
      through tp_gc_shade first, which keeps the object alive for the time of the passage.
    - A thread that holds such pointers is attached: its first allocation or store does that, or
-     tp_gc_thread_attach, and before it holds one that another thread gave it. Its stack and registers are searched conservatively; pointers into the
-     middle of an object count, pointers behind its end do not.
+     tp_gc_thread_attach, and before it holds one that another thread gave it. Its stack and
+     registers are searched conservatively.
+   - Pointers into the middle of an object count, in members and root ranges too; pointers behind
+     its end do not. Pointers to other memory are ignored.
    - Global and thread-local variables count only where tp_gc_root_add says so.
    - A thread that will not call the library for a while (a system call that blocks, a wait, a long
      loop) says so with tp_gc_blocking_begin, or calls tp_gc_safepoint now and then. One that does
@@ -45,7 +47,8 @@ typedef struct tp_gc_type tp_gc_type;
    second, it returns before the end, and a line on stderr names that thread. (With
    TIDEPOOL=service=0 the caller that runs the cycle waits until that thread answers; so does each
    attached caller while the options stw, checkmark or wbcheck stop all threads.)
-   Any thread; it waits, so hold no lock that a destruct callback takes. */
+   Any thread; it waits, so hold no lock that a destruct callback or a cleanup takes. A callback
+   that waits for a lock holds up the service thread: no further cycle begins meanwhile. */
 TP_API uint64_t tp_gc_collect(void);
 
 /* Cycles completed since the process began. Any thread; never waits. */
@@ -163,9 +166,9 @@ static inline void tp_gc_safepoint(void)
 /* Between the two the thread touches no collected object and calls nothing that does; the collector
    answers for it, with its stack and registers as they were at begin. So the function that begins
    does not return before the end; where that cannot be, tp_gc_blocking_call. Pairs nest. In a
-   thread that is not attached they do nothing. Both keep errno. Allocating between
-   them aborts. A thread that is cancelled, or calls pthread_exit, in there is still in there while
-   its destructors run: where those use the collected heap, a cleanup handler ends the region. */
+   thread that is not attached they do nothing. Both keep errno. Allocating between them aborts.
+   A thread that is cancelled, or calls pthread_exit, in there is still in there while its
+   destructors run: where those use the collected heap, a cleanup handler ends the region. */
 TP_API void tp_gc_blocking_begin(void);
 TP_API void tp_gc_blocking_end(void);
 /* Calls fn between the two. */
@@ -183,7 +186,8 @@ TP_API int tp_gc_stack_remove(void *base);
 
 /* Runs fn(arg) on the service thread after a cycle found that `object` is not reachable: once, in
    no order, and not at exit. The object is gone by then. What arg points to is kept alive until it
-   ran; so arg must not lead to the object. fn may allocate. Returns a handle, good until fn begins
+   ran; so arg must not lead to the object. fn may allocate; while it waits for a lock no further
+   cycle begins, so who holds that calls no tp_gc_collect. Returns a handle, good until fn begins
    or it is cancelled. NULL + errno: ENOMEM; EINVAL where `object` is not the start of a collected
    object, is a pool's (its end is destruct), where arg points into it, or fn is NULL. */
 typedef struct tp_gc_cleanup tp_gc_cleanup;

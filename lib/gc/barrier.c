@@ -16,8 +16,8 @@ enum { MOVE_BYTES = 64 << 10 }; /* between two polls */
 static struct tpi_mutator *enter(const char *call)
 {
     struct tpi_mutator *mutator = tpi_mutator_ensure();
-    tpi_check(mutator != NULL, "%s: the thread cannot be attached: it is ending, or there is no memory",
-              call);
+    tpi_check(mutator != NULL,
+              "%s: the thread cannot be attached: it is ending, or there is no memory", call);
     tpi_runtime_enter(mutator);
     return mutator;
 }

@@ -178,6 +178,10 @@ void tpi_runs_release(struct tpi_mutator *mutator);
 void tpi_rooted_scan(struct tpi_buffer **buffer);
 /* One of theirs that is empty and no more in its layout's list. */
 void tpi_rooted_span_free(struct tpi_span *span);
+struct tpi_rooted_counts {
+    uint64_t mallocs, frees, allocated_bytes, freed_bytes; /* of pools' explicit objects */
+};
+void tpi_rooted_counts(struct tpi_rooted_counts *out);
 uint64_t tpi_rooted_bytes(void); /* of their spans' pages, now; any thread */
 
 /* --- sweep.c --- */

@@ -32,7 +32,8 @@ enum { EXIT_ROUNDS = 2 };
 
 static struct tp_detail_gc_run no_runs[TPI_LAYOUTS_MAX];
 
-/* A thread that is not attached seems to mark: its first store goes out of line, and attaches it. */
+/* A thread that is not attached seems to mark: its first store goes out of line, and attaches it.
+ */
 __thread struct tp_detail_gc_self tp_detail_gc_self = {no_runs, 1, 0};
 __thread struct tpi_mutator *tpi_mutator_self __attribute__((tls_model("initial-exec")));
 static __thread bool fork_in_region __attribute__((tls_model("initial-exec")));

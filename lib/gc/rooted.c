@@ -15,11 +15,20 @@
    and no allocation of it waits for a cycle but where the system refuses it memory. */
 #include "gc/collector.h"
 
-static uint64_t rooted_bytes; /* atomic; of these spans' pages */
+static uint64_t rooted_bytes;           /* atomic; of these spans' pages */
+static struct tpi_rooted_counts counts; /* atomic, each */
 
 uint64_t tpi_rooted_bytes(void)
 {
     return tpi_load_relaxed_64(&rooted_bytes);
+}
+
+void tpi_rooted_counts(struct tpi_rooted_counts *out)
+{
+    out->frees = tpi_load_relaxed_64(&counts.frees); /* first: no more than mallocs */
+    out->freed_bytes = tpi_load_relaxed_64(&counts.freed_bytes);
+    out->mallocs = tpi_load_relaxed_64(&counts.mallocs);
+    out->allocated_bytes = tpi_load_relaxed_64(&counts.allocated_bytes);
 }
 
 void tpi_rooted_span_free(struct tpi_span *span)
@@ -98,7 +107,14 @@ void *tpi_gc_rooted_alloc(const tp_gc_type *type, size_t size)
         return NULL;
     if (tpi_unlikely(!tpi_gc_is_used()))
         tpi_gc_use(); /* from now on cycles mark and sweep */
-    return layout->size_class != 0 ? alloc_small(layout) : alloc_large(layout, size);
+    bool small = layout->size_class != 0;
+    void *object = small ? alloc_small(layout) : alloc_large(layout, size);
+    if (object == NULL)
+        return NULL;
+    tpi_count(&counts.allocated_bytes,
+              small ? layout->slot_bytes : tpi_align_up(size, (size_t)TPI_PAGE_BYTES));
+    tpi_count(&counts.mallocs, 1);
+    return object;
 }
 
 void *tpi_gc_pooled_alloc(const tp_gc_type *type, size_t size)
@@ -173,6 +189,8 @@ void tpi_gc_rooted_free(void *object)
     struct tpi_layout *layout = span->layout;
     if ((layout->flags & TPI_LAYOUT_ROOT) == 0)
         bad_free(object);
+    tpi_count(&counts.freed_bytes, where.bytes);
+    tpi_count(&counts.frees, 1);
     if (layout->size_class != 0)
         free_small(layout, &where);
     else

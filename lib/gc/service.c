@@ -20,6 +20,9 @@
 
    Whoever works cannot be cancelled until it has done: nobody would take over what it is at.
 
+   An allocation that waits for a cycle near the memory limit gives up when a callback has not ended
+   for a while: cleanups take locks that their program holds while it allocates.
+
    The collector must not wait for a thread that waits here or works: so each thread that does, and
    is attached, is in a blocking region, but for callbacks, which may use collected objects. The
    region begins before service_lock is taken and ends after: its end may have to wait for the
@@ -32,7 +35,8 @@
 
 enum {
     PRESSURE_PERIOD_S = 10,
-    PRESSURE_HIGH = 1000 /* a tenth of the last ten seconds was spent waiting for memory */
+    PRESSURE_HIGH = 1000, /* a tenth of the last ten seconds was spent waiting for memory */
+    PATIENCE_NS = 100000000 /* of who allocates, with a callback that does not end */
 };
 
 void (*tpi_service_reap)(void);
@@ -49,6 +53,8 @@ static uint64_t cycles_ended; /* atomic for tp_gc_cycle */
 static uint64_t drops_wanted, drops_ended;
 static bool force_wanted;         /* of the next cycle: tp_gc_collect asked for it */
 static uint64_t stalls;           /* times that a handshake was found stuck */
+static uint64_t callbacks;        /* atomic; the busy thread's: begun and ended; odd: in one */
+static uint64_t hung;             /* `callbacks` when somebody lost patience; 0: nobody */
 static uint32_t poll_wanted;      /* atomic: something is due, and no thread to do it */
 static uint32_t pressure_watched; /* atomic: the heap is large enough to look at pressure */
 
@@ -115,6 +121,8 @@ void tpi_callback_enter(void)
     if (callback_depth++ != 0)
         return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    if (at_work)
+        tpi_store_relaxed_64(&callbacks, callbacks + 1);
     region_end();
 }
 
@@ -124,6 +132,8 @@ void tpi_callback_leave(void)
 {
     if (--callback_depth != 0)
         return;
+    if (at_work)
+        tpi_store_relaxed_64(&callbacks, callbacks + 1);
     if (apart)
         region_begin(false);
     pthread_setcancelstate(cancel_state, NULL);
@@ -278,23 +288,42 @@ void tpi_service_start(void)
 
 /* --- asking --- */
 
+enum wait { WAIT_NOT, WAIT_PATIENTLY, WAIT_FOR_ALL };
+
+/* Sleeps until something was done. False: the busy thread is in a callback that has not ended for
+   PATIENCE_NS; it may wait for this very thread. service_lock is held. */
+static bool sleep_patiently(void)
+{
+    uint64_t before = tpi_load_relaxed_64(&callbacks);
+    if (before % 2 != 0 && before == hung)
+        return false;
+    if (tpi_condition_wait_until(&done_condition, &service_lock, tpi_os_now_ns() + PATIENCE_NS))
+        return true;
+    if (before % 2 == 0 || tpi_load_relaxed_64(&callbacks) != before)
+        return true;
+    hung = before;
+    return false;
+}
+
 /* Lets the wanted work be done: by the service thread, by whoever is busy, or here. Sleeps until
    `*ended` has reached `number`, where it may; a cycle may be stuck meanwhile. service_lock is held
    at the beginning and the end. */
-static void have_done(const uint64_t *ended, uint64_t number, bool wait)
+static void have_done(const uint64_t *ended, uint64_t number, enum wait wait)
 {
     if (thread_ensure())
         tpi_condition_wake_one(&work_condition);
-    if (!wait || tpi_in_callback()) {
+    if (wait == WAIT_NOT || tpi_in_callback()) {
         tpi_store_relaxed_32(&poll_wanted, !running);
         return;
     }
     uint64_t stalls_before = stalls;
     while (*ended < number && (ended != &cycles_ended || stalls == stalls_before)) {
-        if (running || busy)
-            tpi_condition_wait(&done_condition, &service_lock);
-        else
+        if (!running && !busy)
             work();
+        else if (wait == WAIT_FOR_ALL)
+            tpi_condition_wait(&done_condition, &service_lock);
+        else if (!sleep_patiently())
+            return;
     }
 }
 
@@ -305,7 +334,7 @@ static uint64_t cycle_wait(bool forced)
     uint64_t number = cycles_begun + 1;
     cycles_wanted = tpi_max(cycles_wanted, number);
     force_wanted |= forced;
-    have_done(&cycles_ended, number, true);
+    have_done(&cycles_ended, number, forced ? WAIT_FOR_ALL : WAIT_PATIENTLY);
     apart_renew(begun);
     tpi_unlock(&service_lock);
     apart_end(begun);
@@ -332,7 +361,7 @@ void tpi_service_drop(bool wait)
     bool begun = apart_begin();
     tpi_lock(&service_lock);
     uint64_t number = ++drops_wanted;
-    have_done(&drops_ended, number, wait);
+    have_done(&drops_ended, number, wait ? WAIT_FOR_ALL : WAIT_NOT);
     apart_renew(begun);
     tpi_unlock(&service_lock);
     apart_end(begun);
@@ -353,7 +382,7 @@ void tpi_service_cycle_due(void)
     tpi_lock(&service_lock);
     if (cycles_wanted <= cycles_begun && cycles_begun == cycles_ended) {
         cycles_wanted = cycles_begun + 1;
-        have_done(&cycles_ended, cycles_wanted, false);
+        have_done(&cycles_ended, cycles_wanted, WAIT_NOT);
     }
     tpi_unlock(&service_lock);
 }
@@ -413,6 +442,7 @@ void tpi_gc_fork_child(void)
        started. */
     options.service = options.service && !tpi_sanitized;
     busy = at_work; /* fork was called in a callback of the work */
+    callbacks += !busy && callbacks % 2 != 0;
     drops_wanted++; /* what the parent's threads had doomed and not dropped */
     if (!busy)
         tpi_store_release_64(&cycles_ended,

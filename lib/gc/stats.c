@@ -15,6 +15,9 @@ static uint64_t cpu_ns; /* of collecting threads since the start */
 static struct {
     uint64_t slots, bytes, held_up_max_ns;
 } retired; /* mutators_lock; of threads that are not attached any more */
+static struct {
+    uint64_t slots, bytes;
+} counted; /* mutators_lock; as last told */
 
 void tpi_gc_configure(const struct tpi_gc_options *options)
 {
@@ -187,6 +190,9 @@ static void count_allocated(uint64_t *slots, uint64_t *bytes)
         *bytes += tpi_load_relaxed_64(&each->allocated_bytes);
         leave_out_unused(each, slots, bytes);
     }
+    /* A mutator that gives a run back just now may seem to have taken less than before. */
+    *slots = counted.slots = tpi_max(counted.slots, *slots);
+    *bytes = counted.bytes = tpi_max(counted.bytes, *bytes);
     tpi_mutators_unlock();
 }
 
@@ -194,8 +200,10 @@ void tpi_gc_stats_read(struct tpi_gc_stats *stats)
 {
     struct tpi_pacer_counts counts;
     struct tpi_sweep_counts swept;
+    struct tpi_rooted_counts rooted;
     uint64_t slots, bytes;
     tpi_pacer_read(&counts);
+    tpi_rooted_counts(&rooted);
     tpi_sweep_counts(&swept); /* before: no more is freed than was allocated */
     count_allocated(&slots, &bytes);
     *stats = (struct tpi_gc_stats){
@@ -207,10 +215,10 @@ void tpi_gc_stats_read(struct tpi_gc_stats *stats)
         .cpu_fraction = cpu_fraction(),
         .percent = counts.percent,
         .goal = counts.goal,
-        .mallocs = slots,
-        .frees = swept.freed_objects,
-        .allocated_bytes = bytes,
-        .freed_bytes = swept.freed_bytes,
+        .mallocs = slots + rooted.mallocs,
+        .frees = swept.freed_objects + rooted.frees,
+        .allocated_bytes = bytes + rooted.allocated_bytes,
+        .freed_bytes = swept.freed_bytes + rooted.freed_bytes,
         .span_bytes = tpi_heap_collected(),
         .stack_bytes = counts.stacks,
     };

@@ -22,10 +22,10 @@ enum tpi_option_kind {
       "start a cycle when the heap grew by this many percent; off: never")                         \
     X(memlimit, SIZE, INT64_MAX, "soft limit on the memory that the library holds; off: none")     \
     X(gcperiod, SECONDS, 120, "start a cycle at least this often, in seconds; 0: never by time")   \
-    X(service, SWITCH, 1, "0: no service thread; cycles run on the thread that finds them due")     \
+    X(service, SWITCH, 1, "0: no service thread; cycles run on the thread that finds them due")    \
     X(cachemax, SIZE, 0, "bound on the bytes idle in all caches together; 0: none")                \
     X(poolcheck, COUNT, 0, "watch one object in so many for misuse; 0: none, 1: all")              \
-    X(lossy, SWITCH, 1, "0: a checked build keeps every put, instead of losing a quarter")          \
+    X(lossy, SWITCH, 1, "0: a checked build keeps every put, instead of losing a quarter")         \
     X(rseq, WORD, 1, "off: no restartable sequences; assume: tests only, one thread, no cycle")    \
     X(gctrace, SWITCH, 0, "1: a line on stderr for each cycle, as Go's")                           \
     X(checkmark, SWITCH, 0, "1: after marking, stop all threads, mark again and compare")          \

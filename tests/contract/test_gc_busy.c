@@ -19,26 +19,29 @@ static void *poll_now_and_then(void *nothing)
     return nothing;
 }
 
-static void *collect_for_ever(void *nothing)
+/* Whatever is a cancellation point in a cycle would end it there. */
+static void *collect_some_time(void *stopped)
 {
-    for (;;) {
+    while (support_read(stopped) == 0)
         tp_gc_collect();
-        pthread_testcancel();
-    }
-    return nothing;
+    pthread_testcancel();
+    return NULL;
 }
 
 /* The next cycle hangs where the last one was left half done. */
 static int collectors_are_cancelled(void)
 {
-    enum { TURNS = 30 };
+    enum { TURNS = 20 };
     alarm(HANG_S);
     gc_ballast_load();
     pthread_t beside = support_thread(poll_now_and_then, NULL);
     for (unsigned i = 0; i < TURNS; i++) {
-        pthread_t collector = support_thread(collect_for_ever, NULL);
+        unsigned stopped = 0;
+        pthread_t collector = support_thread(collect_some_time, &stopped);
         gc_sleep_ms(1 + i % 7);
         pthread_cancel(collector);
+        gc_sleep_ms(20);
+        support_set(&stopped, 1);
         gc_join(collector);
         uint64_t cycle = tp_gc_collect();
         if (tp_gc_cycle() < cycle)

@@ -236,9 +236,35 @@ static void it_may_be_read_beside_traffic(void **state)
         total = stats.total_alloc;
     }
     support_set(&stop, 1);
+    tp_gc_blocking_begin(); /* a cycle may run on one of them, and ask this one */
     for (unsigned i = 0; i < 2; i++)
         support_join(threads[i]);
+    tp_gc_blocking_end();
     tp_gc_percent_set(-1);
+}
+
+struct holder {
+    struct holder *next;
+};
+TP_GC_TYPE(holder_type, struct holder, next);
+
+/* Explicit objects that point at collected ones are in the collector's spans, and count. */
+static void pooled_objects_count(void **state)
+{
+    enum { N = 500 };
+    void *held[N];
+    (void)state;
+    tp_pool *pool = tp_pool_create(&(tp_pool_options){.name = "holders", .gc_type = &holder_type});
+    assert_non_null(pool);
+    tp_memstats before = read_now();
+    for (unsigned i = 0; i < N; i++)
+        assert_non_null(held[i] = tp_pool_get(pool));
+    tp_memstats in_use = read_now();
+    assert_true(in_use.heap_objects >= before.heap_objects + N);
+    assert_true(in_use.heap_alloc >= before.heap_alloc + N * sizeof(struct holder));
+    tp_pool_put_many(pool, held, N);
+    tp_pool_destroy(pool);
+    assert_true(read_now().frees >= before.frees + N);
 }
 
 int main(int argc, char **argv)
@@ -247,6 +273,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(explicit_objects_count),
         cmocka_unit_test(resizing_counts),
         cmocka_unit_test(collected_objects_count),
+        cmocka_unit_test(pooled_objects_count),
         cmocka_unit_test(cycles_count),
         cmocka_unit_test(the_goal_follows_the_percentage),
         cmocka_unit_test(printing_names_every_field),

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Heaps near their goal and near their limit: many sizes do not make cycles follow each other, what
+   is garbage is found before an allocation fails, and a cleanup that waits for its allocating
+   thread hangs nobody. */
+#include <pthread.h>
+
+#include "support.h"
+
+enum { RING = 4000, ALLOCATIONS = support_sanitized ? 100000 : 400000 };
+
+static char *ring[RING];
+static uint64_t random_state = 88172645463325252u;
+
+static size_t below(size_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state % n;
+}
+
+/* About 1.2 MB live, in some 30 size classes; how many allocations failed. */
+static unsigned churn(void)
+{
+    unsigned failures = 0;
+    if (tp_gc_root_add(ring, sizeof ring) != 0)
+        return ALLOCATIONS;
+    for (unsigned i = 0; i < ALLOCATIONS; i++) {
+        char *fresh = tp_gc_alloc_leaf(16 + below(500));
+        failures += fresh == NULL;
+        tp_gc_store(&ring[below(RING)], fresh);
+    }
+    return failures;
+}
+
+/* A cycle for each 120 KB of 400,000 x 266 bytes are 900. */
+static int many_sizes(void)
+{
+    return churn() == 0 && tp_gc_cycle() < 4000 ? 0 : 1;
+}
+
+static int near_the_limit(void)
+{
+    unsigned failures = churn();
+    printf("near_the_limit: %u of %d failed\n", failures, ALLOCATIONS);
+    return failures < ALLOCATIONS / 1000 ? 0 : 1;
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned cleaned;
+
+static void clean(void *nothing)
+{
+    (void)nothing;
+    pthread_mutex_lock(&lock);
+    support_add(&cleaned, 1);
+    pthread_mutex_unlock(&lock);
+}
+
+static int cleanups_lock(void)
+{
+    for (unsigned i = 0; i < 30000; i++) {
+        pthread_mutex_lock(&lock);
+        void *object = tp_gc_alloc_leaf(1000);
+        if (object != NULL)
+            (void)!tp_gc_cleanup_add(object, clean, NULL);
+        pthread_mutex_unlock(&lock);
+    }
+    tp_gc_collect();
+    return support_read(&cleaned) > 0 ? 0 : 1;
+}
+
+static void many_sizes_do_not_exceed_a_small_percentage(void **state)
+{
+    (void)state;
+    support_passes("many-sizes", "gcpercent=10");
+}
+
+static void garbage_is_found_before_an_allocation_fails(void **state)
+{
+    (void)state;
+    support_passes("near-the-limit", "memlimit=4MiB");
+}
+
+static void a_cleanup_may_wait_for_who_allocates(void **state)
+{
+    (void)state;
+    support_passes("cleanups-lock", "memlimit=8MiB");
+    support_passes("cleanups-lock", NULL);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct support_scenario scenarios[] = {{"many-sizes", many_sizes},
+                                                        {"near-the-limit", near_the_limit},
+                                                        {"cleanups-lock", cleanups_lock},
+                                                        {NULL, NULL}};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_sizes_do_not_exceed_a_small_percentage),
+        cmocka_unit_test(garbage_is_found_before_an_allocation_fails),
+        cmocka_unit_test(a_cleanup_may_wait_for_who_allocates),
+    };
+    (void)argc;
+    support_start(argv, scenarios);
+    return support_group("gc near", tests, NULL);
+}
