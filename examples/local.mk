@@ -155,6 +155,7 @@ examples_data_tp_accesslog_SOURCES = examples/data/accesslog.c
 EXTRA_DIST += \
 	examples/demo \
 	examples/from_go/go \
+	man/tp-graph.1 \
 	man/tp-json.1 \
 	man/tp-logger.1 \
 	man/tp-logparse.1

@@ -24,5 +24,4 @@ install-data-hook:
 uninstall-hook:
 	cd $(srcdir) && tools/man-links remove '$(DESTDIR)$(mandir)' $(dist_man_MANS)
 
-# The page of a program that is not installed: man -l man/tp-graph.1 shows it.
-EXTRA_DIST += man/tp-graph.1 tools/man-links
+EXTRA_DIST += tools/man-links

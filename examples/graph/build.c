@@ -80,8 +80,8 @@ static bool add_status(struct graph *graph, const struct json_value *status)
     const struct json_value *original = member(status, "retweeted_status");
     struct graph_node *tweet, *retweeted;
     tweet = one_tweet(graph, status);
-    if (tweet == NULL || original == NULL || json_type(original) != JSON_OBJECT)
-        return tweet != NULL;
+    if (tweet == NULL || original == NULL || member(original, "user") == NULL)
+        return tweet != NULL; /* one whose author is not told is not kept */
     retweeted = one_tweet(graph, original);
     return retweeted != NULL && graph_link(graph, tweet, GRAPH_RETWEETS, retweeted);
 }
