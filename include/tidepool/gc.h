@@ -60,12 +60,12 @@ TP_API uint64_t tp_gc_cycle(void);
 TP_API int tp_gc_percent_set(int percent);
 
 /* A soft limit in bytes on the memory of the heap's spans and resident free pages (as Go's
-   debug.SetMemoryLimit): beyond it cycles start and idle pages are given back at once. A
-   collected allocation beyond it waits for a cycle and fails with ENOMEM where that made no room; at
-   once, where less than 1/64 of the limit was allocated since the last cycle and that ended less
-   than ten times its own length, at most 0.1 s, ago (after giving data up, tp_gc_collect). A
-   negative value changes nothing; INT64_MAX, the value at the start, means no limit. Returns the
-   value before. Any thread. */
+   debug.SetMemoryLimit): beyond it cycles start and idle pages are given back at once. A collected
+   allocation beyond it waits for a cycle and fails with ENOMEM where that made no room; at once,
+   where less than 1/64 of the limit was allocated since the last cycle and that ended less than ten
+   times its own length, at most 0.1 s, ago (after giving data up, tp_gc_collect). A negative value
+   changes nothing; INT64_MAX, the value at the start, means no limit. Returns the value before. Any
+   thread. */
 TP_API int64_t tp_gc_memory_limit_set(int64_t bytes);
 
 /* --- types --- */

@@ -85,7 +85,7 @@ struct tpi_mutator {
 
     /* Counters: owner writes, anybody reads. */
     uint64_t allocated_slots, allocated_bytes; /* in runs that were taken, large objects too */
-    uint64_t held_up_max_ns, held_up_total_ns; /* of this cycle; taken by the collecting thread */
+    uint64_t held_up_max_ns; /* of this cycle; taken by the collecting thread */
 };
 
 extern __thread struct tpi_mutator *tpi_mutator_self; /* NULL: not attached; initial-exec */
@@ -103,8 +103,6 @@ static inline void tpi_held_up(struct tpi_mutator *mutator, int64_t start_ns)
     uint64_t ns = (uint64_t)(tpi_os_now_ns() - start_ns);
     if (ns > tpi_load_relaxed_64(&mutator->held_up_max_ns))
         tpi_store_relaxed_64(&mutator->held_up_max_ns, ns);
-    tpi_store_relaxed_64(&mutator->held_up_total_ns,
-                         tpi_load_relaxed_64(&mutator->held_up_total_ns) + ns);
 }
 /* For who was HELD: back to RUNNING as soon as it is let. Async-signal-safe. */
 void tpi_mutator_resume(struct tpi_mutator *mutator);
