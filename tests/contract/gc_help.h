@@ -44,14 +44,6 @@ static inline void gc_ballast_make(void *arg)
     }
 }
 
-/* What callbacks that ran on this thread left on its stack. */
-__attribute__((noinline, unused)) static void gc_scrub(void)
-{
-    volatile char deep[16 << 10];
-    for (size_t i = 0; i < sizeof deep; i++)
-        deep[i] = 0;
-}
-
 /* Waiting is said: where signals are off, as under TSan, nobody would answer for who waits. */
 static inline void gc_join(pthread_t thread)
 {

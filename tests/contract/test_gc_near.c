@@ -102,5 +102,6 @@ int main(int argc, char **argv)
     };
     (void)argc;
     support_start(argv, scenarios);
-    return support_group("gc near", tests, NULL);
+    static const char *const modes[] = {NULL};
+    return support_group("gc near", tests, modes);
 }
