@@ -11,10 +11,8 @@
    processor. A collected allocation that needs pages beyond it waits for a cycle, and fails where
    the last one was just now and left as little. One that the system refuses pages waits for a cycle
    too, unless one was just now and little was taken since. Kept idle: what the heap may need until
-   the next cycle, and a tenth more (Go's scavenger does the same), or what was in use at most since
-   the last one, since a page that is faulted in again costs 1.5 microseconds. So a heap that
-   breathes keeps its pages, and one that had a peak gives them back in the second cycle after it.
- */
+   the next cycle, and a tenth more (Go's scavenger does the same), since a page that is
+   faulted in again costs 1.5 microseconds. For collected spans that is measured (assist.c). */
 #include "gc/collector.h"
 
 enum { HEAP_MIN = 4 << 20, LIMIT_PERIOD_NS = 100000000 };
@@ -26,7 +24,6 @@ static uint64_t limit = INT64_MAX;  /* atomic */
 static uint64_t live_after_cycle;   /* atomic */
 static uint64_t last_cycle_ns;      /* atomic; its end */
 static uint64_t last_cycle_took_ns; /* atomic */
-static uint64_t in_use_most;        /* atomic; since the last cycle's end */
 
 /* Bytes in use for users' explicit objects, those that idle in caches too. Approximate while the
    heap grows. */
@@ -112,9 +109,6 @@ void tpi_pacer_grown(void)
 {
     uint64_t most = tpi_load_relaxed_64(&limit);
     uint64_t resident = tpi_heap_resident();
-    uint64_t in_use = tpi_heap_in_use();
-    if (in_use > tpi_load_relaxed_64(&in_use_most))
-        tpi_store_relaxed_64(&in_use_most, in_use);
     if (tpi_unlikely(resident >= TPI_PRESSURE_HEAP_MIN))
         tpi_service_heap_is_large();
     if (tpi_unlikely(resident > most))
@@ -144,10 +138,6 @@ size_t tpi_pacer_cycle_ended(bool pressure)
         keep += tpi_growth_left();
     uint64_t most = tpi_load_relaxed_64(&limit);
     uint64_t in_use = tpi_heap_in_use();
-    uint64_t peak = tpi_load_relaxed_64(&in_use_most);
-    tpi_store_relaxed_64(&in_use_most, in_use);
-    if (peak > in_use)
-        keep = tpi_max(keep, peak - in_use);
     return most > in_use ? tpi_min(keep, most - in_use) : 0;
 }
 
