@@ -42,8 +42,13 @@ static void about_to_store(struct tpi_mutator *mutator, const void *slot, const 
         tpi_wbcheck_log(slot, 1);
 }
 
+/* NULL shades nothing, and storing it makes no mutator of a thread. */
 void tp_detail_gc_store_marking(void *slot, const void *value)
 {
+    if (value == NULL && tpi_mutator_self == NULL) {
+        tpi_store_release_64(slot, 0);
+        return;
+    }
     struct tpi_mutator *mutator = enter("tp_gc_store");
     about_to_store(mutator, slot, value);
     tpi_store_release_64(slot, (uint64_t)(uintptr_t)value);
