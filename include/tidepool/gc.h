@@ -12,9 +12,9 @@
      object may be black already. Local variables are free, and so is storing NULL.
    - Handed to another thread by other means (a pipe, a queue, pthread_create's argument), it goes
      through tp_gc_shade first, which keeps the object alive for the time of the passage.
-   - A thread that holds such pointers is attached: its first allocation or store (but of NULL) does that, or
-     tp_gc_thread_attach, and before it holds one that another thread gave it. Its stack and
-     registers are searched conservatively.
+   - A thread that holds such pointers is attached: its first allocation or store (but of NULL) does
+     that, or tp_gc_thread_attach, and before it holds one that another thread gave it. Its stack
+     and registers are searched conservatively.
    - Pointers into the middle of an object count, in members and root ranges too; pointers behind
      its end do not. Pointers to other memory are ignored.
    - Global and thread-local variables count only where tp_gc_root_add says so.
