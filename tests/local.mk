@@ -59,21 +59,21 @@ contract_tests = \
 	tests/contract/test_fork \
 	tests/contract/test_fork_drops \
 	tests/contract/test_gc \
-	tests/contract/test_gc_coroutines \
 	tests/contract/test_gc_arena \
 	tests/contract/test_gc_barrier \
 	tests/contract/test_gc_busy \
 	tests/contract/test_gc_checks \
 	tests/contract/test_gc_cleanups \
+	tests/contract/test_gc_coroutines \
 	tests/contract/test_gc_cycle \
 	tests/contract/test_gc_fork \
 	tests/contract/test_gc_limits \
-	tests/contract/test_gc_regions \
-	tests/contract/test_gc_roots \
 	tests/contract/test_gc_near \
 	tests/contract/test_gc_pins \
 	tests/contract/test_gc_pools \
 	tests/contract/test_gc_pools_beside \
+	tests/contract/test_gc_regions \
+	tests/contract/test_gc_roots \
 	tests/contract/test_gc_stragglers \
 	tests/contract/test_gc_threads \
 	tests/contract/test_gc_weak \
@@ -96,8 +96,8 @@ contract_tests = \
 stress_tests = \
 	tests/control/test_controls \
 	tests/control/test_gc_controls \
-	tests/stress/test_bytes_pool \
 	tests/stress/test_arena \
+	tests/stress/test_bytes_pool \
 	tests/stress/test_fork \
 	tests/stress/test_gc_graph \
 	tests/stress/test_gc_threads \
@@ -447,6 +447,7 @@ check-instructions: bench-instructions
 # Folders that no build writes in are named whole; tools/ gets logs.
 EXTRA_DIST += \
 	tests/contract/arena_help.h \
+	tests/contract/command.sh \
 	tests/contract/compilers \
 	tests/contract/gc_beside.h \
 	tests/contract/gc_help.h \

@@ -299,10 +299,10 @@ static void many_may_wait_beside_allocation(void **state)
     for (unsigned i = 0; i < ALLOCATORS; i++)
         threads[WAITERS + i] = support_thread(allocate_until_told, NULL);
     for (unsigned i = 0; i < WAITERS; i++)
-        support_join(threads[i]);
+        gc_join(threads[i]);
     support_set(&stop, 1);
     for (unsigned i = 0; i < ALLOCATORS; i++)
-        support_join(threads[WAITERS + i]);
+        gc_join(threads[WAITERS + i]);
     assert_int_equal(support_read(&late), 0);
 }
 
@@ -337,9 +337,9 @@ static void callbacks_of_a_cycle_may_allocate_and_ask_for_cycles(void **state)
     tp_pool_destroy(pool);
 }
 
-static void *hold_a_list(void *nothing)
+static void hold_a_list(void *whole)
 {
-    (void)nothing;
+    unsigned *n = whole;
     struct gc_node *list = NULL;
     for (unsigned i = 0; i < 1000; i++) {
         struct gc_node *node = gc_node_make(i);
@@ -348,19 +348,16 @@ static void *hold_a_list(void *nothing)
     }
     for (unsigned i = 0; i < 10; i++)
         tp_gc_collect(); /* its own stack is searched on its behalf */
-    unsigned n = 0;
     for (; list != NULL; list = list->next)
-        n += gc_node_is_whole(list);
-    return (void *)(uintptr_t)n;
+        *n += gc_node_is_whole(list);
 }
 
 static void who_collects_keeps_what_its_stack_holds(void **state)
 {
-    void *n;
+    unsigned n = 0;
     (void)state;
-    pthread_t thread = support_thread(hold_a_list, NULL);
-    assert_int_equal(pthread_join(thread, &n), 0);
-    assert_int_equal((uintptr_t)n, 1000);
+    gc_elsewhere(hold_a_list, &n);
+    assert_int_equal(n, 1000);
 }
 
 /* --- all --- */

@@ -4,42 +4,12 @@
 # intact while threads change it and cycles run, and that its memory comes back. TP_BUILD_DIR is the
 # build tree (make check sets it); TP_DATA_DIR is a folder with a real text, json/twitter.json.
 set -u
-LC_ALL=C
-export LC_ALL
 
 here=$(cd "$(dirname "$0")" && pwd)
-graph=${TP_BUILD_DIR:-.}/examples/graph/tp-graph
-data=${TP_DATA_DIR:-$here/../../../shared/data}
-work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-graph.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+command=tp-graph
+program=${TP_BUILD_DIR:-.}/examples/graph/tp-graph
+. "$here/command.sh"
 options=${TIDEPOOL-}
-failures=0
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
-
-# same NAME WANTED GOT
-same() {
-    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
-}
-
-# run STATUS ARGUMENT...: tp-graph, its stdout in $work/out and its stderr in $work/err
-run() {
-    wanted=$1
-    shift
-    "$graph" "$@" >"$work/out" 2>"$work/err"
-    status=$?
-    [ "$status" -eq "$wanted" ] ||
-        fail "tp-graph $*: exit $status, not $wanted: $(cat "$work/err")"
-}
-
-# told PATTERN: the last run's stderr has it
-told() {
-    grep -Eq -e "$1" "$work/err" || fail "stderr lacks '$1': $(cat "$work/err")"
-}
 
 printed() {
     same "stdout" "$1" "$(cat "$work/out")"
@@ -51,10 +21,7 @@ figure() {
         sed "s/.* \([0-9]*\) $1.*/\1/"
 }
 
-if [ ! -x "$graph" ]; then
-    echo "$graph: not built" >&2
-    exit 1
-fi
+built "$program"
 
 # --- a real text: its figures were counted by another program ---
 
@@ -146,7 +113,7 @@ told 'status 1 has no id or no user$'
 echo '[]' >"$work/bad"
 run 2 --file="$work/bad" count
 told 'no array "statuses"$'
-"$graph" --generate=10 count >/dev/full 2>"$work/err"
+"$program" --generate=10 count >/dev/full 2>"$work/err"
 same "exit of a full disk" 1 $?
 told 'standard output: '
 

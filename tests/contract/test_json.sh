@@ -5,45 +5,15 @@
 # check sets it). TP_JSON names the program where it is elsewhere; TP_DATA_DIR is a folder with real
 # texts in json/ and ndjson/.
 set -u
-LC_ALL=C
-export LC_ALL
 
 here=$(cd "$(dirname "$0")" && pwd)
-json=${TP_JSON:-${TP_BUILD_DIR:-.}/examples/json/tp-json}
-data=${TP_DATA_DIR:-$here/../../../shared/data}
-work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-json.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-failures=0
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
-
-# same NAME WANTED GOT
-same() {
-    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
-}
-
-# run STATUS ARGUMENT...: tp-json, its stdout in $work/out and its stderr in $work/err
-run() {
-    wanted=$1
-    shift
-    "$json" "$@" >"$work/out" 2>"$work/err"
-    status=$?
-    [ "$status" -eq "$wanted" ] ||
-        fail "tp-json $*: exit $status, not $wanted: $(cat "$work/err")"
-}
+command=tp-json
+program=${TP_JSON:-${TP_BUILD_DIR:-.}/examples/json/tp-json}
+. "$here/command.sh"
 
 # said TEXT: the last run's stderr is that
 said() {
     same "stderr" "$1" "$(cat "$work/err")"
-}
-
-# told PATTERN: the last run's stderr has it
-told() {
-    grep -Eq -e "$1" "$work/err" || fail "stderr lacks '$1': $(cat "$work/err")"
 }
 
 # printed TEXT: the last run's stdout is that
@@ -51,10 +21,7 @@ printed() {
     same "stdout" "$1" "$(cat "$work/out")"
 }
 
-if [ ! -x "$json" ]; then
-    echo "$json: not built" >&2
-    exit 1
-fi
+built "$program"
 
 # --- accepted and rejected ---
 
@@ -75,10 +42,10 @@ same "two of four are bad" 2 "$(wc -l <"$work/err")"
 
 # fault TEXT MESSAGE: on standard input; the text is printf's
 fault() {
-    printf "$1" | "$json" >"$work/out" 2>"$work/err"
+    printf "$1" | "$program" >"$work/out" 2>"$work/err"
     same "exit, $1" 1 $?
     said "standard input:$2"
-    printf "$1" | "$json" - >"$work/out" 2>"$work/err2"
+    printf "$1" | "$program" - >"$work/out" 2>"$work/err2"
     cmp -s "$work/err" "$work/err2" || fail "$1: standard input and - differ"
 }
 
@@ -147,7 +114,7 @@ run 1 "$work/deep"
 said "$work/deep:1:1025: too deep (1024)"
 (
     ulimit -s 128
-    exec "$json" --depth 100000 --compact "$work/deep" >"$work/out"
+    exec "$program" --depth 100000 --compact "$work/deep" >"$work/out"
 ) || fail "100000 arrays on a stack of 128 KiB"
 same "100000 arrays" "$(cat "$work/deep")" "$(cat "$work/out")"
 run 1 --depth=1 "$work/good"
@@ -173,8 +140,8 @@ printed '1
 3'
 run 0 --lines /dev/null
 run 0 --lines "$work/lines" "$work/lines"
-same "standard input" "$("$json" --lines --compact "$work/lines")" \
-    "$("$json" --lines --compact <"$work/lines")"
+same "standard input" "$("$program" --lines --compact "$work/lines")" \
+    "$("$program" --lines --compact <"$work/lines")"
 
 # a line longer than any buffer, others around it, and reads that are cut anywhere
 {
@@ -184,7 +151,7 @@ same "standard input" "$("$json" --lines --compact "$work/lines")" \
 } >"$work/long"
 run 0 --lines --compact "$work/long"
 cmp -s "$work/long" "$work/out" || fail "a line of 2.7 MB differs"
-dd if="$work/long" bs=4093 2>/dev/null | "$json" --lines --compact | cmp -s - "$work/long" ||
+dd if="$work/long" bs=4093 2>/dev/null | "$program" --lines --compact | cmp -s - "$work/long" ||
     fail "lines from a pipe differ"
 
 # records N: N different lines
@@ -196,7 +163,7 @@ records() {
 # what --stats counts: allocations are the warming up's, however many records follow
 # allocations N: of a run over N records
 allocations() {
-    records "$1" | "$json" --lines --compact --stats 2>&1 >/dev/null |
+    records "$1" | "$program" --lines --compact --stats 2>&1 >/dev/null |
         sed -n "s/^tp-json: $1 texts, 0 rejected, .* \([0-9]*\) allocations (all by .*/\1/p"
 }
 
@@ -236,23 +203,23 @@ done
 
 # --- an output that fails ---
 
-"$json" --compact "$work/good" >/dev/full 2>"$work/err"
+"$program" --compact "$work/good" >/dev/full 2>"$work/err"
 same "exit at a full disk" 2 $?
 said "tp-json: standard output: No space left on device"
 records 20000 >"$work/many"
 {
-    "$json" --lines --compact "$work/many" 2>"$work/err"
+    "$program" --lines --compact "$work/many" 2>"$work/err"
     echo $? >"$work/status"
 } | head -n 1 >/dev/null
 same "exit at a closed pipe" 2 "$(cat "$work/status")"
 said "tp-json: standard output: Broken pipe"
 (
     ulimit -f 100
-    "$json" --lines --compact "$work/many" >"$work/out" 2>"$work/err"
+    "$program" --lines --compact "$work/many" >"$work/out" 2>"$work/err"
 )
 same "exit at a limit" 2 $?
 said "tp-json: standard output: File too large"
-"$json" --compact "$work/good" >&- 2>"$work/err"
+"$program" --compact "$work/good" >&- 2>"$work/err"
 same "exit without a standard output" 2 $?
 said "tp-json: standard output: Bad file descriptor"
 
@@ -283,7 +250,7 @@ told 'usage'
 run 0 --help
 same "--help" 1 "$(grep -c '^usage: tp-json ' "$work/out")"
 run 0 --version
-"$json" --version >/dev/full 2>/dev/null
+"$program" --version >/dev/full 2>/dev/null
 same "exit of --version at a full disk" 2 $?
 
 # --- real texts ---

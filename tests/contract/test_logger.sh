@@ -5,42 +5,22 @@
 # TP_LOGGER and TP_ACCESSLOG name the programs where they are elsewhere; TP_DATA_DIR is a folder
 # with a real log in logs/apache_access_combined.log.
 set -u
-LC_ALL=C
-export LC_ALL
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=${TP_BUILD_DIR:-.}
-logger=${TP_LOGGER:-$build/examples/logger/tp-logger}
+command=tp-logger
+program=${TP_LOGGER:-${TP_BUILD_DIR:-.}/examples/logger/tp-logger}
+. "$here/command.sh"
 accesslog=${TP_ACCESSLOG:-$build/examples/data/tp-accesslog}
-real=${TP_DATA_DIR:-$here/../../../shared/data}/logs/apache_access_combined.log
-work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-logger.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-failures=0
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
-
-# same NAME WANTED GOT
-same() {
-    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
-}
+real=$data/logs/apache_access_combined.log
 
 # run STATUS ARGUMENT...: the logger, its stderr in $work/err
 run() {
     wanted=$1
     shift
-    "$logger" "$@" 2>"$work/err"
+    "$program" "$@" 2>"$work/err"
     status=$?
     [ "$status" -eq "$wanted" ] ||
         fail "tp-logger $*: exit $status, not $wanted: $(cat "$work/err")"
-}
-
-# told PATTERN: the last run's stderr has it
-told() {
-    grep -Eq -e "$1" "$work/err" || fail "stderr lacks '$1': $(cat "$work/err")"
 }
 
 sum() {
@@ -53,11 +33,7 @@ adds_up() {
     same "written + lost" "$1" "$(($counts))"
 }
 
-for program in "$logger" "$accesslog"; do
-    [ -x "$program" ] && continue
-    echo "$program: not built" >&2
-    exit 1
-done
+built "$program" "$accesslog"
 
 # --- the generator: the same bytes everywhere ---
 
@@ -104,16 +80,16 @@ line='192.0.2.1 - ann [01/Mar/2024:00:00:00 +0000] "GET /a\"b HTTP/1.1" 503 17 "
 json='{"level":"error","msg":"access","client":"192.0.2.1","user":"ann"'
 json=$json',"at":"01/Mar/2024:00:00:00 +0000","method":"GET","path":"/a\\\"b"'
 json=$json',"protocol":"HTTP/1.1","status":503,"bytes":17,"agent":"x"}'
-same "an access line" "$json" "$(printf '%s\n' "$line" | "$logger" --no-time)"
+same "an access line" "$json" "$(printf '%s\n' "$line" | "$program" --no-time)"
 same "levels" 'level=warn msg=access client=c request="" status=404 bytes=0' \
     "$(printf 'c - - [t] "" 404 -\nc - - [t] "" 200 -\nplain\n' |
-        "$logger" --no-time --format=kv --level=warn | sed 's/at=t //')"
+        "$program" --no-time --format=kv --level=warn | sed 's/at=t //')"
 same "the last line without its newline, an empty one" "$(printf 'a\n\nb')" \
-    "$(printf 'a\n\nb' | "$logger" --format=raw --threads=1)"
-same "a time" 1 "$(echo x | "$logger" --format=kv |
+    "$(printf 'a\n\nb' | "$program" --format=raw --threads=1)"
+same "a time" 1 "$(echo x | "$program" --format=kv |
     grep -Ec '^time=20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z ')"
 same "a line of 3 MB" 3000001 \
-    "$(head -c 3000000 /dev/zero | tr '\0' x | "$logger" --format=raw | wc -c)"
+    "$(head -c 3000000 /dev/zero | tr '\0' x | "$program" --format=raw | wc -c)"
 
 # --- statistics: mode allocations bytes cycles peak_rss_kib ns_per_line pool_hits ---
 
@@ -152,7 +128,7 @@ told 'Is a directory'
 # a limit on the file's size stands for a disk that fills up: whole lines, and all accounted for
 (
     ulimit -f 1000
-    "$logger" --format=raw --threads=2 --output="$work/limited" "$work/in" 2>"$work/err"
+    "$program" --format=raw --threads=2 --output="$work/limited" "$work/in" 2>"$work/err"
 )
 same "exit at a limit" 1 $?
 told 'limited: write: File too large'
@@ -162,7 +138,7 @@ same "whole lines at a limit" "$(sed -n 's/.*written \([0-9]*\).*/\1/p' "$work/e
 same "a newline at the end" "" "$(tail -c 1 "$work/limited")"
 
 {
-    "$logger" "$work/in" 2>"$work/err"
+    "$program" "$work/in" 2>"$work/err"
     echo $? >"$work/status"
 } | head -n 1 >/dev/null
 same "exit at a closed pipe" 1 "$(cat "$work/status")"
@@ -202,7 +178,7 @@ told 'standard input'
 start_behind_fifo() {
     rm -f "$work/fifo" "$work/out"
     mkfifo "$work/fifo"
-    "$logger" --format=raw --output="$work/out" "$work/fifo" 2>"$work/err" &
+    "$program" --format=raw --output="$work/out" "$work/fifo" 2>"$work/err" &
     pid=$!
     exec 3>"$work/fifo"
     seq 100 >&3
@@ -234,7 +210,7 @@ same "exit after SIGUSR1" 0 $?
 same "lines after SIGUSR1" 101 "$(wc -l <"$work/out")"
 
 # in the midst of traffic: no half line, and the count is that of the file
-"$logger" --format=raw --repeat=100000 --output="$work/out2" "$work/in" 2>"$work/err" &
+"$program" --format=raw --repeat=100000 --output="$work/out2" "$work/in" 2>"$work/err" &
 pid=$!
 sleep 0.3
 kill -TERM $pid

@@ -5,47 +5,17 @@
 # output fails. TP_BUILD_DIR is the build tree (make check sets it). TP_LOGPARSE and TP_ACCESSLOG
 # name the programs where they are elsewhere; TP_DATA_DIR is a folder with real logs in logs/.
 set -u
-LC_ALL=C
-export LC_ALL
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=${TP_BUILD_DIR:-.}
-logparse=${TP_LOGPARSE:-$build/examples/logparse/tp-logparse}
+command=tp-logparse
+program=${TP_LOGPARSE:-${TP_BUILD_DIR:-.}/examples/logparse/tp-logparse}
+. "$here/command.sh"
 accesslog=${TP_ACCESSLOG:-$build/examples/data/tp-accesslog}
-real=${TP_DATA_DIR:-$here/../../../shared/data}/logs
-work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-logparse.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-failures=0
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
-
-# same NAME WANTED GOT
-same() {
-    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
-}
+real=$data/logs
 
 # same_files NAME WANTED GOT
 same_files() {
     diff "$2" "$3" >"$work/diff" || fail "$1: $(head -n 5 "$work/diff")"
-}
-
-# run STATUS ARGUMENT...: stdout in $work/out, stderr in $work/err
-run() {
-    wanted=$1
-    shift
-    "$logparse" "$@" >"$work/out" 2>"$work/err"
-    status=$?
-    [ "$status" -eq "$wanted" ] ||
-        fail "tp-logparse $*: exit $status, not $wanted: $(head -n 3 "$work/err")"
-}
-
-# told PATTERN: the last run's stderr has it
-told() {
-    grep -Eq -e "$1" "$work/err" || fail "stderr lacks '$1': $(head -n 3 "$work/err")"
 }
 
 # figure NAME: of the last run's --stats
@@ -58,11 +28,7 @@ sum() {
     head -n 1 "$work/out"
 }
 
-for program in "$logparse" "$accesslog"; do
-    [ -x "$program" ] && continue
-    echo "$program: not built" >&2
-    exit 1
-done
+built "$program" "$accesslog"
 
 # --- tables: lines, bytes and keys as awk counts them, and in sort's order ---
 
@@ -142,16 +108,16 @@ for options in "--top=50" "--json --top=50" "--fields" "--fields --json"; do
         same_files "$options, $threads threads" "$work/one" "$work/out"
         same_files "$options, $threads threads, faults" "$work/one_err" "$work/err"
     done
-    cat "$work/odd" | "$logparse" --bad $options -j 3 >"$work/out" 2>"$work/err"
+    cat "$work/odd" | "$program" --bad $options -j 3 >"$work/out" 2>"$work/err"
     same_files "$options, a pipe" "$work/one" "$work/out"
     sed "s,$work/odd,standard input," "$work/one_err" >"$work/told"
     same_files "$options, a pipe, faults" "$work/told" "$work/err"
 done
-same "fields" 40001 "$("$logparse" --fields "$work/odd" 2>/dev/null | wc -l)"
-same "columns" 12 "$("$logparse" --fields "$work/odd" 2>/dev/null |
+same "fields" 40001 "$("$program" --fields "$work/odd" 2>/dev/null | wc -l)"
+same "columns" 12 "$("$program" --fields "$work/odd" 2>/dev/null |
     awk -F'\t' '{ print NF }' | sort -u)"
 same "bad lines beside fields" "tp-logparse: 40005 lines = 40001 parsed + 4 bad" \
-    "$("$logparse" --fields "$work/odd" 2>&1 >/dev/null)"
+    "$("$program" --fields "$work/odd" 2>&1 >/dev/null)"
 run 0 --bad "$work/odd"
 same "the odd log's sum" "40005 lines = 40001 parsed + 4 bad" "$(sum)"
 told ':20001: no time like .*: no access line$'
@@ -197,7 +163,7 @@ same "the other file" "100 lines = 100 parsed + 0 bad" "$(sum)"
 } >"$work/late"
 run 0 "$work/late"
 same "a format behind 200 KB" "32 lines = 31 parsed + 1 bad" "$(sum)"
-same "a format behind 200 KB of a pipe" "$(cat "$work/out")" "$(cat "$work/late" | "$logparse")"
+same "a format behind 200 KB of a pipe" "$(cat "$work/out")" "$(cat "$work/late" | "$program")"
 run 0 --format=syslog /dev/null
 same "an empty log" "0 lines = 0 parsed + 0 bad" "$(cat "$work/out")"
 run 0 </dev/null
@@ -213,7 +179,7 @@ run 0 </dev/null
 run 0 --bad "$work/long"
 same "a line of 70 MB" "3 lines = 2 parsed + 1 bad" "$(sum)"
 told ':2: the line is too long: x{1000}\.\.\.$'
-cat "$work/long" | "$logparse" >"$work/out"
+cat "$work/long" | "$program" >"$work/out"
 same "a line of 70 MB from a pipe" "3 lines = 2 parsed + 1 bad" "$(sum)"
 
 run 0 --json --top=1000000 "$work/log"
@@ -242,17 +208,17 @@ told "$work: Is a directory"
 run 2 <&-
 told 'standard input: Bad file descriptor'
 for options in "" --json --fields; do
-    "$logparse" $options "$work/log" >/dev/full 2>"$work/err"
+    "$program" $options "$work/log" >/dev/full 2>"$work/err"
     same "exit at a full disk, $options" 2 $?
     told 'tp-logparse: standard output: No space left on device'
 done
 {
-    "$logparse" --fields "$work/log" "$work/log" "$work/log" 2>"$work/err"
+    "$program" --fields "$work/log" "$work/log" "$work/log" 2>"$work/err"
     echo $? >"$work/status"
 } | head -n 1 >/dev/null
 same "exit at a closed pipe" 2 "$(cat "$work/status")"
 told 'tp-logparse: standard output: Broken pipe'
-"$logparse" --stats "$work/log" >"$work/out" 2>/dev/full
+"$program" --stats "$work/log" >"$work/out" 2>/dev/full
 same "exit at full standard error" 2 $?
 for option in --bogus --format=nginx --threads=0 --threads=x --top=0 --top=-1 --top=1073741825 \
     --distinct=0 --distinct=1073741825; do
