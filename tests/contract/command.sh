@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What the tests of the examples' commands share; they source it with `command`, the program's name,
-# and `program`, its path, set. TP_BUILD_DIR is the build tree (make check sets it); TP_DATA_DIR is a
-# folder with real inputs.
+# and `program`, its path, set. TP_BUILD_DIR is the build tree (make check sets it); TP_DATA_DIR is
+# a folder with real inputs.
 # shellcheck shell=sh disable=SC2154
 LC_ALL=C
 export LC_ALL
