@@ -81,8 +81,9 @@ TP_API int64_t tp_gc_memory_limit_set(int64_t bytes);
    are not named are never looked at. */
 #define TP_GC_TYPE(NAME, ...) TP_DETAIL_GC_TYPE(NAME, __VA_ARGS__, )
 
-/* --- allocation. All: zeroed; aligned to 16 bytes; the collector's: there is no free. NULL +
-   errno: ENOMEM, EOVERFLOW (n too large). Any thread: the first call attaches it --- */
+/* --- allocation. All: zeroed; the collector's: there is no free. NULL + errno: ENOMEM, EOVERFLOW
+   (n too large). Any thread: the first call attaches it. Aligned as the type is, which may be up to
+   8192 bytes, and to 8 at least; what has no type, to 16 --- */
 
 /* n objects of the type in a row. n = 0 is 1. */
 TP_API TP_NODISCARD void *tp_gc_alloc_array(const tp_gc_type *type, size_t n);
@@ -188,7 +189,8 @@ TP_API int tp_gc_stack_remove(void *base);
 /* Runs fn(arg) on the service thread after a cycle found that `object` is not reachable: once, in
    no order, and not at exit. The object is gone by then. What arg points to is kept alive until it
    ran; so arg must not lead to the object. fn may allocate; while it waits for a lock no further
-   cycle begins, so who holds that calls no tp_gc_collect. Returns a handle, good until fn begins
+   cycle begins (after a second a line on stderr says so), so who holds that calls no
+   tp_gc_collect. Returns a handle, good until fn begins
    or it is cancelled. NULL + errno: ENOMEM; EINVAL where `object` is not the start of a collected
    object, is a pool's (its end is destruct), where arg points into it, or fn is NULL. */
 typedef struct tp_gc_cleanup tp_gc_cleanup;

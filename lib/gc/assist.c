@@ -3,12 +3,13 @@
    who allocate do meanwhile.
 
    Time is measured in bytes: `allocated` counts the slots' bytes that mutators took in runs, some
-   runs at a time, and large objects. Bytes live are those that the last cycle marked, and what was
-   allocated since its handshake BLACK. As in Go's pacer:
+   runs at a time, and large objects. As in Go's pacer:
+   - `marked` is what the last cycle marked and what was allocated meanwhile, which is black. Bytes
+     live are those, and what was allocated since.
    - The goal is marked + (marked + stacks + roots) x percent / 100, and not below 4 MiB x percent /
      100. Near the memory limit it is what the limit leaves.
    - A cycle is due ahead of the goal by the runway: what the last ones saw allocated between being
-     due and having marked. It stays between 50 and 95% of the way to the goal.
+     due and having marked. It stays between 70 and 95% of the way to the goal.
    - While the collecting thread marks, an allocating mutator compares what is marked with what
    should be: the same fraction of the work as of the way to the goal. Where marking is behind it
    does the difference, at most ASSIST_BYTES in one call, which keep it some 50 us; where it is not,
@@ -32,8 +33,8 @@ static uint64_t allocated;   /* atomic; bytes since the start */
 static uint64_t marking;     /* atomic; 1: mutators may mark */
 static uint64_t assisted_ns; /* atomic */
 /* Atomic words, written by the collecting thread, or under the pacer's lock. */
-static uint64_t marked;             /* by the last cycle */
-static uint64_t base;               /* of `allocated`: at the last BLACK */
+static uint64_t marked;             /* when the last cycle had marked: black */
+static uint64_t base;               /* of `allocated`: then */
 static uint64_t due = GOAL_MIN / 2; /* of `allocated`: a cycle is due */
 static uint64_t goal = GOAL_MIN;    /* bytes live */
 static uint64_t goal_at = GOAL_MIN; /* of `allocated`: the goal is reached */
@@ -100,7 +101,7 @@ void tpi_growth_set(int percent, uint64_t room)
     uint64_t way = next - live;
     uint64_t ahead = tpi_load_relaxed_64(&runway);
     uint64_t until = way > ahead ? way - ahead : 0;
-    until = tpi_min(tpi_max(until, way / 2), way - way / 20);
+    until = tpi_min(tpi_max(until, way / 10 * 7), way - way / 20);
     uint64_t now = tpi_load_relaxed_64(&allocated);
     tpi_store_relaxed_64(&goal, next);
     tpi_store_relaxed_64(&goal_at, next == UINT64_MAX ? UINT64_MAX : now + way);
@@ -156,14 +157,14 @@ void tpi_pacer_marking_ended(void)
     uint64_t stack_bytes = 0;
     tpi_store_relaxed_64(&marking, 0);
     tpi_mutators_visit(count_stack, &stack_bytes);
+    uint64_t now = tpi_load_relaxed_64(&allocated);
     uint64_t begun = tpi_load_relaxed_64(&mark_begun);
-    uint64_t was_due = tpi_min(tpi_load_relaxed_64(&due), begun);
-    uint64_t took = tpi_load_relaxed_64(&allocated) - was_due;
+    uint64_t took = now - tpi_min(tpi_load_relaxed_64(&due), begun);
     uint64_t before = tpi_load_relaxed_64(&runway);
     /* Up at once, down slowly: a goal that is missed costs more than a cycle that is early. */
     tpi_store_relaxed_64(&runway, took > before ? took : before - (before - took) / 4);
-    tpi_store_relaxed_64(&marked, tpi_marked_bytes());
-    tpi_store_relaxed_64(&base, begun);
+    tpi_store_relaxed_64(&marked, tpi_marked_bytes() + now - begun);
+    tpi_store_relaxed_64(&base, now);
     tpi_store_relaxed_64(&stacks, stack_bytes);
     tpi_store_relaxed_64(&roots, tpi_roots_bytes());
     uint64_t most = tpi_load_relaxed_64(&spans_most);

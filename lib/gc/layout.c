@@ -22,7 +22,7 @@
 #include "gc/collector.h"
 
 enum {
-    FIXED = 2 * TP_DETAIL_CLASSES,    /* leaf and conservative ones */
+    FIXED = 2 * TPI_CLASSES,          /* leaf and conservative ones */
     RESERVED = 2 * TP_DETAIL_CLASSES, /* conservative ones of POOLED and of ROOT */
     BUCKETS = 4096,
     CHUNK_BYTES = 64 << 10,
@@ -40,7 +40,7 @@ struct pattern {
 /* Numbers of a type's layouts by size class; 0: not asked for yet. All atomic. */
 struct known {
     uint32_t large; /* a single object */
-    uint32_t array[TP_DETAIL_CLASSES], flex[TP_DETAIL_CLASSES];
+    uint32_t array[TPI_CLASSES], flex[TPI_CLASSES];
     uint32_t pooled[TP_DETAIL_CLASSES], root[TP_DETAIL_CLASSES];
 };
 
@@ -155,8 +155,8 @@ static void type_bits(const tp_gc_type *type, uint64_t *bits)
 {
     for (size_t i = 0; i < type->field_count; i++) {
         const struct tp_detail_gc_field *field = &type->fields[i];
-        size_t end = field->bytes != 0 ? tpi_min(field->offset + field->bytes, type->size)
-                                       : type->size;
+        size_t end =
+            field->bytes != 0 ? tpi_min(field->offset + field->bytes, type->size) : type->size;
         for (size_t word = field->offset / 8; word < end / 8; word++)
             tpi_bit_set(bits, word);
     }
@@ -259,7 +259,7 @@ static void layout_init(struct tpi_layout *layout, uint32_t number, unsigned siz
 {
     layout->number = number;
     layout->size_class = size_class;
-    layout->slot_bytes = (uint32_t)(size_class != 0 ? tp_detail_class_bytes(size_class) : 0);
+    layout->slot_bytes = tpi_classes[size_class].bytes;
     layout->flags = flags;
     layout->head_words = (uint32_t)pattern->head_words;
     layout->tail_words = (uint32_t)pattern->tail_words;
@@ -379,7 +379,9 @@ static uint32_t make_number(tp_gc_type *type, enum tpi_form form, unsigned size_
 struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, size_t bytes,
                                  uint32_t flags)
 {
-    unsigned size_class = tp_detail_class_of_size(bytes);
+    /* A pool's objects are aligned as the pool says. */
+    unsigned size_class =
+        flags == 0 ? tpi_collected_class(bytes, type->align) : tp_detail_class_of_size(bytes);
     uint32_t number = 0;
     if (is_inlined(form, flags, size_class)) {
         number = (uint32_t)tpi_load_acquire_64(&type->single);
@@ -389,6 +391,9 @@ struct tpi_layout *tpi_layout_of(const tp_gc_type *type, enum tpi_form form, siz
             number = tpi_load_acquire_32(place_of(known, form, flags, size_class));
     }
     if (number == 0) {
+        tpi_check(flags != 0 || type->align <= TPI_PAGE_BYTES,
+                  "type %s is aligned to %zu bytes: collected objects are to 8192 at most",
+                  type->name, type->align);
         tpi_layouts_start();
         tpi_lock(&layouts_lock);
         number = make_number((tp_gc_type *)(uintptr_t)type, form, size_class, flags);
@@ -414,8 +419,8 @@ void tpi_layouts_start(void)
         return;
     tpi_lock(&layouts_lock);
     for (unsigned i = 0; i < FIXED && started == 0; i++) {
-        bool is_leaf = i < TP_DETAIL_CLASSES;
-        layout_init(&fixed[i], i + 1, i % TP_DETAIL_CLASSES, 0, is_leaf ? &leaf : &conservative);
+        bool is_leaf = i < TPI_CLASSES;
+        layout_init(&fixed[i], i + 1, i % TPI_CLASSES, 0, is_leaf ? &leaf : &conservative);
         fixed[i].name = is_leaf ? "leaf" : conservative_name;
         layouts[i + 1] = &fixed[i];
     }

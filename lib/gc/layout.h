@@ -47,7 +47,7 @@ static inline uint32_t tpi_layout_leaf(unsigned size_class)
 
 static inline uint32_t tpi_layout_conservative(unsigned size_class)
 {
-    return 1 + TP_DETAIL_CLASSES + size_class;
+    return 1 + TPI_CLASSES + size_class;
 }
 
 struct tpi_layout *tpi_layout_numbered(uint32_t number);

@@ -119,7 +119,7 @@ void *tpi_gc_rooted_alloc(const tp_gc_type *type, size_t size)
 
 void *tpi_gc_pooled_alloc(const tp_gc_type *type, size_t size)
 {
-    static struct tp_gc_type no_pointers = {0, NULL, "without pointers", 0, NULL, 0};
+    static struct tp_gc_type no_pointers = {.name = "without pointers"};
     if (type == NULL)
         type = &no_pointers;
     size = tpi_max(size, type->size);

@@ -5,6 +5,7 @@
      that a refill of a magazine seldom needs two spans;
    - it holds at most TPI_SLOTS_MAX;
    - at most 1/32 of it is left behind the last slot.
+   The last ones are those of TPI_CLASSES_ODD, by the same rules.
    tests/unit/test_heap_classes.c computes the table again. */
 #include "heap/span.h"
 
@@ -14,7 +15,7 @@
         bytes, (pages)*TPI_PAGE_BYTES / (bytes), pages, RECIPROCAL(bytes)                          \
     }
 
-const struct tpi_class tpi_classes[TP_DETAIL_CLASSES] = {
+const struct tpi_class tpi_classes[TPI_CLASSES] = {
     {0, 0, 0, 0},
     CLASS(16, 2), CLASS(32, 2), CLASS(48, 2), CLASS(64, 2),
     CLASS(80, 2), CLASS(96, 2), CLASS(112, 2), CLASS(128, 2),
@@ -34,6 +35,7 @@ const struct tpi_class tpi_classes[TP_DETAIL_CLASSES] = {
     CLASS(13312, 13), CLASS(14336, 14), CLASS(15360, 15), CLASS(16384, 16),
     CLASS(18432, 18), CLASS(20480, 20), CLASS(22528, 22), CLASS(24576, 24),
     CLASS(26624, 26), CLASS(28672, 28), CLASS(30720, 30), CLASS(32768, 32),
+    CLASS(24, 2), CLASS(40, 2), CLASS(56, 2),
 };
 
 _Static_assert((uint64_t)TP_DETAIL_SMALL_MAX * TPI_SPAN_BYTES_MAX <

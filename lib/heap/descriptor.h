@@ -88,7 +88,26 @@ struct tpi_class {
     uint16_t pages;
     uint64_t reciprocal; /* 2^TPI_RECIPROCAL_SHIFT / bytes, rounded up */
 };
-extern const struct tpi_class tpi_classes[TP_DETAIL_CLASSES];
+
+/* Collected objects that ask for no more alignment than a word have three classes of their own,
+   behind the others: 24, 40 and 56 bytes. Three words are a common size of a node. */
+enum {
+    TPI_CLASSES_ODD = TP_DETAIL_CLASSES, /* the first of them */
+    TPI_CLASSES = TP_DETAIL_CLASSES + 3
+};
+extern const struct tpi_class tpi_classes[TPI_CLASSES];
+
+/* 0: large. A span is aligned to a page: each of its slots is to whatever its size is a multiple
+   of. align: a power of two, up to a page. */
+static inline unsigned tpi_collected_class(size_t bytes, size_t align)
+{
+    if (align <= 8 && bytes > 16 && bytes <= 56 && (bytes - 1) / 8 % 2 == 0)
+        return TPI_CLASSES_ODD + (unsigned)((bytes - 1) / 16) - 1;
+    unsigned size_class = tp_detail_class_of_size(bytes);
+    while (size_class != 0 && (tpi_classes[size_class].bytes & (align - 1)) != 0 && align > 16)
+        size_class = (size_class + 1) % TP_DETAIL_CLASSES;
+    return size_class;
+}
 
 /* Exact for offsets below TPI_SPAN_BYTES_MAX: with e = reciprocal * bytes - 2^40 < bytes <= 2^15
    the error, offset * e / 2^40 slots' worth of bytes, stays below one byte. */

@@ -60,10 +60,10 @@ static bool is_zero(const void *memory, size_t bytes)
 
 /* --- allocation --- */
 
-static void check_new(void *object, size_t bytes)
+static void check_new(void *object, size_t bytes, size_t align)
 {
     assert_non_null(object);
-    assert_int_equal((uintptr_t)object % 16, 0);
+    assert_int_equal((uintptr_t)object % align, 0);
     assert_true(is_zero(object, bytes));
     memset(object, 0xa5, bytes);
 }
@@ -73,22 +73,22 @@ static void objects_are_zeroed_and_aligned(void **state)
     (void)state;
     for (int round = 0; round < 3; round++) {
         for (size_t size = 0; size < 3000; size += size < 70 ? 1 : 61)
-            check_new(tp_gc_alloc_leaf(size), size);
+            check_new(tp_gc_alloc_leaf(size), size, 16);
         for (size_t size = 30000; size < 3000000; size = size * 3 / 2)
-            check_new(tp_gc_alloc_leaf(size), size);
+            check_new(tp_gc_alloc_leaf(size), size, 16);
         for (size_t size = 0; size < 100000; size = size * 2 + 1) {
             void *object = tp_gc_alloc_conservative(size);
-            check_new(object, size);
+            check_new(object, size, 16);
             memset(object, 0, size);
         }
         for (size_t n = 0; n < 3000; n = n * 2 + 1) {
-            check_new(tp_gc_alloc_array(&blind_type, n), (n + !n) * sizeof(struct wide));
-            check_new(tp_gc_alloc_flex(&bytes_type, n), sizeof(uint64_t));
+            check_new(tp_gc_alloc_array(&blind_type, n), (n + !n) * sizeof(struct wide), 8);
+            check_new(tp_gc_alloc_flex(&bytes_type, n), sizeof(uint64_t), 8);
             struct list *list = tp_gc_alloc_flex(&list_type, n);
             assert_true(is_zero(list, sizeof *list + n * sizeof list->items[0]));
         }
         for (int i = 0; i < 1000; i++)
-            check_new(tp_gc_alloc(&blind_type), sizeof(struct wide));
+            check_new(tp_gc_alloc(&blind_type), sizeof(struct wide), 8);
         collect();
     }
 }

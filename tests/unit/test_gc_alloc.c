@@ -52,6 +52,22 @@ static void recycled_slots_are_zeroed(void **state)
     assert_true(again > N - 2 * RUN_SLOTS);
 }
 
+/* Not the spans that they are of: with many sizes most of those stays unused. */
+static void the_pacer_counts_what_runs_took(void **state)
+{
+    enum { SIZES = 32, BYTES = 4 << 20 };
+    (void)state;
+    uint64_t before = tpi_growth_live();
+    for (size_t i = 1; i <= SIZES; i++)
+        assert_non_null(tp_gc_alloc_leaf(i * 64));
+    assert_true(tpi_growth_live() - before <= SIZES * TPI_RUN_BYTES_MAX);
+    before = tpi_growth_live();
+    for (size_t bytes = 0; bytes < BYTES; bytes += 256)
+        assert_non_null(tp_gc_alloc_leaf(256));
+    uint64_t grown = tpi_growth_live() - before;
+    assert_true(grown > BYTES - TPI_CHARGE_BYTES && grown < BYTES + BYTES / 16);
+}
+
 /* --- sizes --- */
 
 static void each_size(void **state)
@@ -143,7 +159,49 @@ static void flexible_sizes_below_the_types(void **state)
     (void)state;
     assert_int_equal(tpi_heap_where(tp_gc_alloc_flex(&overlapped_type, 0)).bytes, 64);
     assert_int_equal(tpi_heap_where(tp_gc_alloc_flex(&overlapped_type, 7)).bytes, 64);
-    assert_int_equal(tpi_heap_where(tp_gc_alloc_flex(&overlapped_type, 8)).bytes, 80);
+    assert_int_equal(tpi_heap_where(tp_gc_alloc_flex(&overlapped_type, 8)).bytes, 128);
+}
+
+/* Each address of a few spans. */
+static void objects_are_aligned_as_their_type_is(void **state)
+{
+    (void)state;
+    struct three {
+        void *words[3];
+    };
+    struct wide {
+        _Alignas(1024) void *words[3];
+    };
+    TP_GC_TYPE(three_type, struct three, words);
+    TP_GC_TYPE(wide_type, struct wide, words);
+    for (unsigned i = 0; i < 3000; i++) {
+        assert_int_equal((uintptr_t)tp_gc_alloc_flex(&overlapped_type, i % 100) % 64, 0);
+        assert_int_equal((uintptr_t)tp_gc_alloc(&wide_type) % 1024, 0);
+        assert_int_equal((uintptr_t)tp_gc_alloc_array(&wide_type, i % 100) % 1024, 0);
+        assert_int_equal((uintptr_t)tp_gc_alloc(&three_type) % 8, 0);
+        assert_int_equal((uintptr_t)tp_gc_alloc_leaf(i % 100) % 16, 0);
+        assert_int_equal((uintptr_t)tp_gc_alloc_conservative(i % 100) % 16, 0);
+    }
+    assert_int_equal(tpi_heap_where(tp_gc_alloc(&three_type)).bytes, 24);
+    help_clear();
+}
+
+struct page_and_more {
+    _Alignas(16384) void *head;
+};
+TP_GC_TYPE(page_and_more_type, struct page_and_more, head);
+
+static void allocate_page_and_more(void *nothing)
+{
+    (void)nothing;
+    (void)!tp_gc_alloc(&page_and_more_type);
+}
+
+static void more_than_a_page_is_refused(void **state)
+{
+    (void)state;
+    help_expect_abort(allocate_page_and_more, NULL,
+                      "type struct page_and_more is aligned to 16384 bytes");
 }
 
 static void large_objects(void **state)
@@ -249,10 +307,13 @@ int main(void)
         cmocka_unit_test(runs_go_upwards), /* first */
         cmocka_unit_test(slots_of_a_run_are_allocated),
         cmocka_unit_test(recycled_slots_are_zeroed),
+        cmocka_unit_test(the_pacer_counts_what_runs_took),
         cmocka_unit_test(each_size),
         cmocka_unit_test(forms),
         cmocka_unit_test(flexible_sizes),
         cmocka_unit_test(flexible_sizes_below_the_types),
+        cmocka_unit_test(objects_are_aligned_as_their_type_is),
+        cmocka_unit_test(more_than_a_page_is_refused),
         cmocka_unit_test(large_objects),
         cmocka_unit_test(a_new_span_has_no_marks),
         cmocka_unit_test(a_thread_that_ends_gives_its_run_back),

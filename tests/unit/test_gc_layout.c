@@ -117,16 +117,15 @@ static void check_pattern(const struct tpi_layout *layout, size_t head_words, ui
     assert_int_equal(layout->leaf, head_words == 0 && tail_words == 0);
     assert_ptr_equal(tpi_layout_numbered(layout->number), layout);
     assert_true(layout->number < tpi_layout_count());
-    assert_int_equal(layout->slot_bytes,
-                     layout->size_class != 0 ? tp_detail_class_bytes(layout->size_class) : 0);
+    assert_int_equal(layout->slot_bytes, tpi_classes[layout->size_class].bytes);
 }
 
 static void numbers_that_exist_from_the_start(void **state)
 {
     (void)state;
     tpi_layouts_start();
-    assert_int_equal(tpi_layout_count(), 1 + 2 * TP_DETAIL_CLASSES);
-    for (unsigned i = 0; i < TP_DETAIL_CLASSES; i++) {
+    assert_int_equal(tpi_layout_count(), 1 + 2 * TPI_CLASSES);
+    for (unsigned i = 0; i < TPI_CLASSES; i++) {
         const struct tpi_layout *leaf = tpi_layout_numbered(tpi_layout_leaf(i));
         const struct tpi_layout *all = tpi_layout_numbered(tpi_layout_conservative(i));
         check_pattern(leaf, 0, 0, 0, 0);
@@ -144,15 +143,16 @@ static void single_objects(void **state)
     struct tpi_layout *layout = single(&pair_type);
     check_pattern(layout, 2, 3, 0, 0);
     assert_string_equal(layout->name, "struct pair");
-    assert_int_equal(layout->slot_bytes, 32);
-    assert_int_equal(pair_type.single, (uint64_t)32 << 32 | layout->number);
+    assert_int_equal(layout->slot_bytes, sizeof(struct pair));
+    assert_int_equal(pair_type.single, (uint64_t)sizeof(struct pair) << 32 | layout->number);
     assert_ptr_equal(single(&pair_type), layout);
     assert_ptr_equal(single(&link_type), layout);
     assert_int_equal(link_type.single, pair_type.single);
     assert_ptr_not_equal(single(&other_type), layout);
     check_pattern(single(&other_type), 3, 6, 0, 0);
     check_pattern(single(&nested_type), 8, 0xfe, 0, 0);
-    assert_int_equal(single(&plain_type)->number, tpi_layout_leaf(2));
+    unsigned plain_class = tpi_collected_class(sizeof(struct plain), 8);
+    assert_int_equal(single(&plain_type)->number, tpi_layout_leaf(plain_class));
     check_pattern(single(&all_type), 3, 7, 0, 0);
 }
 
@@ -228,7 +228,7 @@ static void pools_objects_have_their_own(void **state)
     assert_true(pooled != mine && root != mine && pooled != root);
     assert_ptr_equal(tpi_layout_of(&link_type, TPI_FORM_SINGLE, 32, 1), pooled);
     pooled = tpi_layout_of(&plain_type, TPI_FORM_SINGLE, 24, 1);
-    assert_true(pooled->leaf && pooled->number >= 1 + 2 * TP_DETAIL_CLASSES);
+    assert_true(pooled->leaf && pooled->number >= 1 + 2 * TPI_CLASSES);
 }
 
 static void a_type_that_goes_away(void **state)
@@ -238,7 +238,7 @@ static void a_type_that_goes_away(void **state)
     struct tp_detail_gc_field fields[] = {{16, 8, 8}};
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = 0;
-    struct tp_gc_type type = {0, NULL, name, 24, fields, 1};
+    struct tp_gc_type type = {0, NULL, name, 24, 8, fields, 1};
     const struct tpi_layout *layout = single(&type);
     memset(name, 'y', sizeof name - 1);
     fields[0].offset = 8;
@@ -250,7 +250,7 @@ static void a_type_that_goes_away(void **state)
 static void make_array_of_odd(void *nothing)
 {
     struct tp_detail_gc_field fields[] = {{0, 8, 8}};
-    struct tp_gc_type type = {0, NULL, "struct odd", 12, fields, 1};
+    struct tp_gc_type type = {0, NULL, "struct odd", 12, 4, fields, 1};
     (void)nothing;
     (void)array(&type, 3);
 }
@@ -265,7 +265,7 @@ static void arrays_whose_pointers_are_not_aligned(void **state)
 static const struct tpi_layout *layout_of(uint32_t bits, size_t bytes, uint32_t flags)
 {
     struct tp_detail_gc_field fields[16];
-    struct tp_gc_type type = {0, NULL, "bits", 128, fields, 0};
+    struct tp_gc_type type = {0, NULL, "bits", 128, 8, fields, 0};
     for (unsigned i = 0; i < 16; i++) {
         if ((bits >> i & 1) != 0)
             fields[type.field_count++] = (struct tp_detail_gc_field){i * 8, 8, 8};

@@ -46,7 +46,7 @@ struct tp_gc_type {
                         0 until the first allocation */
     void *known;         /* atomic: what the library made of it */
     const char *name;
-    size_t size;
+    size_t size, align; /* bytes */
     const struct tp_detail_gc_field *fields;
     size_t field_count;
 };
@@ -88,18 +88,24 @@ struct tp_detail_gc_block {
 #define TP_DETAIL_GC_BLOCKS 1
 TP_ALWAYS_INLINE void tp_detail_gc_store(void *slot, const void *value)
 {
+    void *shaded;
     __asm__ goto(TP_DETAIL_GC_BLOCK_BEGIN
                  "cmpl $0, %[marking]\n\t"
                  "jne %l[shade]\n\t"
-                 "movq %[value], (%[slot])\n" /* a release on x86-64 */
+                 "movq %[value], %[slot]\n" /* a release on x86-64 */
                  TP_DETAIL_GC_BLOCK_END
                  :
-                 : [marking] "m"(tp_detail_gc_self.marking), [slot] "r"(slot), [value] "r"(value)
+                 : [marking] "m"(tp_detail_gc_self.marking), [slot] "m"(*(const void **)slot),
+                   [value] "r"(value)
                  : "memory", "cc"
                  : shade);
     return;
 shade:
-    tp_detail_gc_store_marking(slot, value);
+    /* The address anew, so that the compiler needs it in no register above. */
+    __asm__("leaq %[slot], %[shaded]"
+            : [shaded] "=r"(shaded)
+            : [slot] "m"(*(const void **)slot));
+    tp_detail_gc_store_marking(shaded, value);
 }
 #elif defined(__aarch64__) && !defined(__ILP32__) && !defined(TP_DETAIL_GC_PLAIN)
 #define TP_DETAIL_GC_BLOCKS 1
@@ -260,6 +266,7 @@ template <class E> struct tp_detail_gc_member<E[]> {
         (void *)0,                                                                                 \
         #TYPE,                                                                                     \
         sizeof(TYPE),                                                                              \
+        __alignof__(TYPE),                                                                         \
         NAME##_gc_fields,                                                                          \
         sizeof NAME##_gc_fields / sizeof NAME##_gc_fields[0] - 1}
 
