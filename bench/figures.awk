@@ -38,6 +38,7 @@ function keep_raw(    round) {
     if (round > rounds)
         rounds = round
     figure[key, round] = figure_of()
+    peak_of[key, round] = field["peak"]
     raw[key] = $0
     if (seen[key])
         return
@@ -66,6 +67,15 @@ function overall(key,    round, n) {
     for (round = 1; round <= rounds; round++)
         if ((key, round) in figure)
             sample[++n] = figure[key, round]
+    return n ? median(n) : ""
+}
+
+# The same of its peak of resident memory, which hangs on when cycles happened to begin.
+function overall_peak(key,    round, n) {
+    split("", sample)
+    for (round = 1; round <= rounds; round++)
+        if ((key, round) in figure)
+            sample[++n] = peak_of[key, round] + 0
     return n ? median(n) : ""
 }
 

@@ -159,9 +159,9 @@ function peak_row(title, ours, keys,    key, mine, larger, smaller, i, peak) {
         print_unmeasured(title, "larger of two", "smaller")
         return
     }
-    mine = raw_field(ours, "peak")
+    mine = overall_peak(ours)
     for (i = 1; i <= 2; i++) {
-        peak = raw_field(key[i], "peak")
+        peak = overall_peak(key[i])
         larger = i == 1 || peak > larger ? peak : larger
         smaller = i == 1 || peak < smaller ? peak : smaller
     }
@@ -183,13 +183,22 @@ function show_mib(kib) {
 function best_peak(group,    i, n, name, peak, lowest, best) {
     n = split(peers_of[group], name, " ")
     for (i = 1; i <= n; i++) {
-        peak = raw_field(group "/" name[i], "peak")
+        peak = overall_peak(group "/" name[i])
         if (!is_malloc[name[i]] && (best == "" || peak < lowest)) {
             best = name[i]
             lowest = peak
         }
     }
     return best == "" ? "" : best " " show_mib(lowest)
+}
+
+# Wall beside it, and what the machine makes of threads that do nothing, or touch fresh pages: what
+# counts is the whole all the same.
+function beside_held(ours,    spin, fresh) {
+    spin = raw_field(ours, "spin_cpu")
+    fresh = raw_field(ours, "fresh_cpu")
+    return ", wall " show_time(overall(ours)) "; control " show_time(spin) ", fresh pages " \
+        show_time(fresh)
 }
 
 function limit_row(title, ours, name, floor, goal,    mine, best, group) {
@@ -200,7 +209,7 @@ function limit_row(title, ours, name, floor, goal,    mine, best, group) {
     mine = raw_field(ours, name)
     group = group_of(ours)
     best = name == "held_cpu" ? best_of(group, "bdwgc go") : ""
-    print_row(title, show_time(mine) (name == "held_cpu" ? ", wall " show_time(overall(ours)) : ""),
+    print_row(title, show_time(mine) (name == "held_cpu" ? beside_held(ours) : ""),
               "", "", show_time(floor), show_time(goal),
               mine <= goal + 0 ? "goal" : mine <= floor + 0 ? "floor" : "**missed**",
               best == "" ? "" : best " " show_time(overall(group "/" best)) " wall")

@@ -35,6 +35,7 @@ lib_libtidepool_core_la_SOURCES = \
 	lib/gc/alloc.c \
 	lib/gc/assist.c \
 	lib/gc/barrier.c \
+	lib/gc/callbacks.c \
 	lib/gc/checks.c \
 	lib/gc/cleanups.c \
 	lib/gc/collector.h \

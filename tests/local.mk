@@ -25,6 +25,7 @@ unit_tests = \
 	tests/unit/test_gc_layout \
 	tests/unit/test_gc_mark \
 	tests/unit/test_gc_rooted \
+	tests/unit/test_gc_signal \
 	tests/unit/test_gc_sweep \
 	tests/unit/test_heap_central \
 	tests/unit/test_heap_classes \
@@ -35,6 +36,7 @@ unit_tests = \
 	tests/unit/test_heap_tree \
 	tests/unit/test_options \
 	tests/unit/test_os \
+	tests/unit/test_os_data \
 	tests/unit/test_pool \
 	tests/unit/test_vec_failures
 
@@ -72,9 +74,14 @@ contract_tests = \
 	tests/contract/test_gc_pins \
 	tests/contract/test_gc_pools \
 	tests/contract/test_gc_pools_beside \
+	tests/contract/test_gc_pools_dropped \
+	tests/contract/test_gc_region_checks \
 	tests/contract/test_gc_regions \
 	tests/contract/test_gc_roots \
+	tests/contract/test_gc_shade \
+	tests/contract/test_gc_slow_callbacks \
 	tests/contract/test_gc_stragglers \
+	tests/contract/test_gc_tables \
 	tests/contract/test_gc_threads \
 	tests/contract/test_gc_weak \
 	tests/contract/test_header \
@@ -254,6 +261,8 @@ tests_unit_test_gc_mark_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_mark_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_rooted_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_rooted_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_signal_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_signal_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_sweep_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_sweep_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_central_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -274,6 +283,8 @@ tests_unit_test_options_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_options_LDADD = $(UNIT_LIBS)
 tests_unit_test_os_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_os_LDADD = $(UNIT_LIBS)
+tests_unit_test_os_data_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_os_data_LDADD = $(UNIT_LIBS)
 tests_unit_test_pool_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_test_vec_failures_CPPFLAGS = $(INSIDE_CPPFLAGS)
@@ -449,6 +460,7 @@ EXTRA_DIST += \
 	tests/contract/arena_help.h \
 	tests/contract/command.sh \
 	tests/contract/compilers \
+	tests/contract/fork_help.h \
 	tests/contract/gc_beside.h \
 	tests/contract/gc_help.h \
 	tests/contract/gc_threads_help.h \
@@ -473,6 +485,7 @@ EXTRA_DIST += \
 	tests/stress/sequence.h \
 	tests/stress/stress.h \
 	tests/unit/cache_help.h \
+	tests/unit/format_help.h \
 	tests/unit/gc_help.h \
 	tests/unit/heap_help.h \
 	tools/check-from-go \

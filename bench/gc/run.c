@@ -5,11 +5,17 @@
    trees_held, gcbench_held   the same with a look at the clock behind each allocation: the longest
                     gap between two of a thread's looks
    brief            processor time of the whole process for each object that is allocated, held for
-   a moment and dropped: what collects it is in it, whichever thread does that live             see
-   run_live */
+                    a moment and dropped: what collects it is in it, whichever thread does that
+   live             see run_live
+
+   Behind those that look for the longest gap, the control: in the same process, as many threads do
+   nothing but look for a while, and then touch as many fresh pages as the workload did (`fresh`, at
+   most FRESH_MAX). Their longest gaps, spin_cpu and fresh_cpu, are the machine's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "subject.h"
@@ -21,6 +27,9 @@
 #define LIVE_CYCLING_NS 10000000000u /* at most */
 #define LIVE_CYCLES 4u
 #define MARK_CYCLES 3u
+#define SPIN_NS 1000000000u
+#define FRESH_MAX 131072u
+#define PAGE_BYTES 4096u
 
 struct thread {
     pthread_t id;
@@ -55,10 +64,20 @@ static double ns_of(double ticks)
 
 /* --- the watch --- */
 
-void bench_watch_begin(struct bench_watch *watch, uint64_t *cpu_ns)
+/* Since the last such look. */
+static struct bench_used used_since(struct bench_used *used)
+{
+    struct bench_used before = *used;
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    *used = (struct bench_used){clock_ns(CLOCK_THREAD_CPUTIME_ID), usage.ru_nivcsw};
+    return (struct bench_used){used->cpu_ns - before.cpu_ns, used->preempted - before.preempted};
+}
+
+void bench_watch_begin(struct bench_watch *watch, struct bench_used *used)
 {
     watch->slow = (uint64_t)(SLOW_NS * ticks_per_ns);
-    watch->cpu_ns = cpu_ns;
+    watch->used = used;
     bench_watch_resume(watch);
 }
 
@@ -66,21 +85,22 @@ void bench_watch_resume(struct bench_watch *watch)
 {
     if (watch == NULL)
         return;
-    *watch->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    (void)used_since(watch->used);
     watch->before = bench_ticks();
 }
 
 void bench_watch_slow(struct bench_watch *watch, uint64_t gap)
 {
-    uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), took = cpu_ns - *watch->cpu_ns;
-    uint64_t gap_ns = (uint64_t)ns_of((double)gap);
+    struct bench_used used = used_since(watch->used);
+    uint64_t took = used.cpu_ns, gap_ns = (uint64_t)ns_of((double)gap);
     if (took > gap_ns)
         took = gap_ns;
     if (took > watch->longest_cpu)
         watch->longest_cpu = took;
+    if (used.preempted == 0 && took > watch->quiet_cpu)
+        watch->quiet_cpu = took;
     if (gap > watch->longest)
         watch->longest = gap;
-    *watch->cpu_ns = cpu_ns;
     watch->before = bench_ticks();
 }
 
@@ -102,6 +122,7 @@ void bench_watch_add(struct bench_watch *to, const struct bench_watch *from)
     to->looks += from->looks;
     to->longest = from->longest > to->longest ? from->longest : to->longest;
     to->longest_cpu = from->longest_cpu > to->longest_cpu ? from->longest_cpu : to->longest_cpu;
+    to->quiet_cpu = from->quiet_cpu > to->quiet_cpu ? from->quiet_cpu : to->quiet_cpu;
 }
 
 /* --- threads --- */
@@ -109,13 +130,13 @@ void bench_watch_add(struct bench_watch *to, const struct bench_watch *from)
 static void *thread_run(void *argument)
 {
     struct thread *thread = argument;
-    uint64_t cpu_ns;
+    struct bench_used used = {0, 0};
     if (thread->watch != NULL)
-        bench_watch_begin(thread->watch, &cpu_ns);
+        bench_watch_begin(thread->watch, &used);
     if (thread->live != NULL) {
         for (unsigned i = 0; i < BENCH_PHASES; i++) {
-            bench_watch_begin(&thread->live->stores[i], &cpu_ns);
-            bench_watch_begin(&thread->live->allocs[i], &cpu_ns);
+            bench_watch_begin(&thread->live->stores[i], &used);
+            bench_watch_begin(&thread->live->allocs[i], &used);
         }
         thread->subject->live_mutate(thread->live);
     } else if (strncmp(thread->measurement, "trees", 5) == 0) {
@@ -141,6 +162,64 @@ static void threads_join(struct thread *threads, unsigned n)
         threads[i].subject->join(threads[i].id);
 }
 
+/* --- the control --- */
+
+struct control {
+    pthread_t id;
+    size_t pages;
+    struct bench_watch spin, fresh;
+};
+
+static void *control_run(void *argument)
+{
+    struct control *control = argument;
+    struct bench_used used = {0, 0};
+    uint64_t until = bench_now_ns() + SPIN_NS;
+    char *memory = mmap(NULL, control->pages * PAGE_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        bench_fail("no memory for the control");
+    madvise(memory, control->pages * PAGE_BYTES, MADV_NOHUGEPAGE);
+    bench_watch_begin(&control->spin, &used);
+    for (unsigned i = 0; i % BENCH_LOOKS_PER_CPU_LOOK != 0 || bench_now_ns() < until; i++)
+        bench_look(&control->spin);
+    bench_watch_begin(&control->fresh, &used);
+    for (size_t i = 0; i < control->pages; i++) {
+        memory[i * PAGE_BYTES] = 1;
+        bench_look(&control->fresh);
+    }
+    munmap(memory, control->pages * PAGE_BYTES);
+    return NULL;
+}
+
+/* So many threads, which share so many fresh pages. */
+static void print_control(unsigned n, uint64_t faults)
+{
+    static struct control controls[BENCH_THREADS_MAX];
+    uint64_t fresh = faults < FRESH_MAX ? faults : FRESH_MAX;
+    for (unsigned i = 0; i < n; i++) {
+        controls[i].pages = fresh / n + 1;
+        if (pthread_create(&controls[i].id, NULL, control_run, &controls[i]) != 0)
+            bench_fail("cannot start a thread");
+    }
+    for (unsigned i = 0; i < n; i++)
+        pthread_join(controls[i].id, NULL);
+    for (unsigned i = 1; i < n; i++) {
+        bench_watch_add(&controls[0].spin, &controls[i].spin);
+        bench_watch_add(&controls[0].fresh, &controls[i].fresh);
+    }
+    printf(" faults=%llu fresh=%llu spin_cpu=%llu fresh_cpu=%llu", (unsigned long long)faults,
+           (unsigned long long)fresh, (unsigned long long)controls[0].spin.longest_cpu,
+           (unsigned long long)controls[0].fresh.longest_cpu);
+}
+
+static uint64_t faults_now(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_minflt;
+}
+
 /* --- what is printed --- */
 
 static long peak_kib(void)
@@ -161,7 +240,6 @@ static void print_process(const struct bench_gc_subject *subject)
            peak_kib());
     if (subject->cycles != NULL)
         printf(" cycles=%llu told=%.0f", (unsigned long long)subject->cycles(), subject->told_ns());
-    putchar('\n');
 }
 
 static void print_key(char **argv, double figure)
@@ -175,7 +253,7 @@ static void run_trees(const struct bench_gc_subject *subject, char **argv, unsig
     bool held = strstr(argv[2], "_held") != NULL;
     struct bench_watch watches[BENCH_THREADS_MAX] = {{0}};
     struct thread threads[BENCH_THREADS_MAX] = {{0}};
-    uint64_t begin = bench_now_ns();
+    uint64_t begin = bench_now_ns(), faults = faults_now();
     double wall;
     for (unsigned i = 0; i < n; i++)
         threads[i] = (struct thread){.subject = subject,
@@ -185,13 +263,18 @@ static void run_trees(const struct bench_gc_subject *subject, char **argv, unsig
     threads_start(threads, n);
     threads_join(threads, n);
     wall = (double)(bench_now_ns() - begin);
+    faults = faults_now() - faults;
     for (unsigned i = 1; i < n; i++)
         bench_watch_add(&watches[0], &watches[i]);
     print_key(argv, held ? ns_of((double)watches[0].longest) : wall);
     if (held)
-        printf(" held_cpu=%llu p9999=%.0f wall=%.0f", (unsigned long long)watches[0].longest_cpu,
+        printf(" held_cpu=%llu quiet_cpu=%llu p9999=%.0f wall=%.0f",
+               (unsigned long long)watches[0].longest_cpu, (unsigned long long)watches[0].quiet_cpu,
                ns_of(bench_watch_part(&watches[0], 0.9999)), wall);
     print_process(subject);
+    if (held)
+        print_control(n, faults);
+    putchar('\n');
 }
 
 static void run_brief(const struct bench_gc_subject *subject, char **argv)
@@ -205,6 +288,7 @@ static void run_brief(const struct bench_gc_subject *subject, char **argv)
     print_key(argv, (double)cpu / BRIEF_OBJECTS);
     printf(" wall=%.4f", (double)wall / BRIEF_OBJECTS);
     print_process(subject);
+    putchar('\n');
 }
 
 /* --- a large live heap --- */
@@ -240,9 +324,10 @@ static void print_live(const struct bench_gc_subject *subject, char **argv,
     bench_watch_add(&all, &stores[BENCH_CYCLING]);
     bench_watch_add(&all, &allocs[BENCH_CYCLING]);
     print_key(argv, ns_of((double)all.longest));
-    printf(" held_cpu=%llu p999=%.0f alloc_p9999=%.0f idle_p9999=%.0f mark_cpu=%.0f"
+    printf(" held_cpu=%llu quiet_cpu=%llu p999=%.0f alloc_p9999=%.0f idle_p9999=%.0f mark_cpu=%.0f"
            " alloc_longest=%.0f idle_longest=%.0f operations=%llu",
-           (unsigned long long)all.longest_cpu, ns_of(bench_watch_part(&all, 0.999)),
+           (unsigned long long)all.longest_cpu, (unsigned long long)all.quiet_cpu,
+           ns_of(bench_watch_part(&all, 0.999)),
            ns_of(bench_watch_part(&allocs[BENCH_CYCLING], 0.9999)),
            ns_of(bench_watch_part(&allocs[BENCH_IDLE], 0.9999)), mark,
            ns_of((double)allocs[BENCH_CYCLING].longest), ns_of((double)allocs[BENCH_IDLE].longest),
@@ -260,7 +345,7 @@ static void run_live(const struct bench_gc_subject *subject, char **argv, unsign
         bench_must(calloc(n, sizeof *states), "the threads' watches");
     struct thread threads[BENCH_THREADS_MAX] = {{0}};
     struct bench_live live = {.phase = BENCH_IDLE};
-    uint64_t first, until;
+    uint64_t first, until, faults;
     double mark;
     live.nodes = (strtoull(mib != NULL ? mib : argv[3], NULL, 10) << 20) / LIVE_NODE_BYTES;
     subject->live_build(&live);
@@ -275,6 +360,7 @@ static void run_live(const struct bench_gc_subject *subject, char **argv, unsign
     threads_start(threads, n);
     sleep_ns(LIVE_IDLE_NS);
     subject->automatic(true);
+    faults = faults_now();
     atomic_store(&live.phase, BENCH_CYCLING);
     first = subject->cycles();
     until = bench_now_ns() + LIVE_CYCLING_NS;
@@ -282,8 +368,11 @@ static void run_live(const struct bench_gc_subject *subject, char **argv, unsign
         subject->collect();
     atomic_store(&live.phase, BENCH_STOP);
     threads_join(threads, n);
+    faults = faults_now() - faults;
     bench_fence(&live);
     print_live(subject, argv, states, n, mark);
+    print_control(n, faults);
+    putchar('\n');
     free(states);
 }
 

@@ -17,16 +17,23 @@
 #define BENCH_BUCKETS (64u * BENCH_STEPS)
 #define BENCH_LOOKS_PER_CPU_LOOK 64u
 
+/* What a thread had used of the processor when that was last looked at. */
+struct bench_used {
+    uint64_t cpu_ns;
+    long preempted; /* times: involuntary context switches */
+};
+
 /* Looks at the clock again and again; the time between two looks is a gap. What a gap took of the
    thread's processor time is known to be no more than what it took since that was last looked at,
    which was BENCH_LOOKS_PER_CPU_LOOK looks ago or less. */
 struct bench_watch {
-    uint64_t before;      /* ticks */
-    uint64_t slow;        /* ticks; a longer gap is looked into */
-    uint64_t *cpu_ns;     /* the thread's, when last looked at; its watches share it */
-    uint64_t looks;       /* in all */
-    uint64_t longest;     /* ticks */
-    uint64_t longest_cpu; /* ns, at most */
+    uint64_t before;         /* ticks */
+    uint64_t slow;           /* ticks; a longer gap is looked into */
+    struct bench_used *used; /* the thread's; its watches share it */
+    uint64_t looks;          /* in all */
+    uint64_t longest;        /* ticks */
+    uint64_t longest_cpu;    /* ns, at most */
+    uint64_t quiet_cpu;      /* the same of gaps in which the thread was not preempted */
     uint64_t gaps[BENCH_BUCKETS];
 };
 
@@ -67,8 +74,8 @@ struct bench_gc_subject {
 /* Runs `program SUBJECT MEASUREMENT SIZE THREADS`; returns main's exit status. */
 int bench_gc_main(int argc, char **argv, const struct bench_gc_subject *subject);
 
-/* The calling thread's watch, from now on; *cpu_ns is the thread's. */
-void bench_watch_begin(struct bench_watch *watch, uint64_t *cpu_ns);
+/* The calling thread's watch, from now on; *used is the thread's. */
+void bench_watch_begin(struct bench_watch *watch, struct bench_used *used);
 void bench_watch_slow(struct bench_watch *watch, uint64_t gap);
 
 /* Goes on: what was done since the last look was not the collector's. NULL is ignored. */

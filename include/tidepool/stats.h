@@ -41,7 +41,9 @@ typedef struct tp_memstats {
     uint64_t mcache_sys;   /* of magazines and thread records */
 
     /* Cycles. A pause here is the longest that any one thread was held up at a time for the
-       collector's sake: no moment holds all up. */
+       collector's sake: no moment holds all up. It is wall time: where the thread lost its
+       processor meanwhile, that counts too. Waiting for a whole cycle does not (near the memory
+       limit, in tp_gc_collect, or because the thread runs it with TIDEPOOL=service=0). */
     uint64_t next_gc; /* heap size that the next cycle aims at; UINT64_MAX: growth starts none */
     uint64_t last_gc; /* ns since 1970 at which the last cycle ended; 0: there was none */
     uint64_t pause_total_ns; /* sum of all cycles' pauses */

@@ -26,7 +26,7 @@ enum {
     GOAL_MIN = 4 << 20,
     ASSIST_BYTES = 64 << 10, /* in one call; and it ends after */
     ASSIST_NS = 50000,       /* so long, which it looks at after each */
-    ASSIST_STEP = 8 << 10
+    ASSIST_STEP = 4 << 10
 };
 
 static uint64_t allocated;   /* atomic; bytes since the start */

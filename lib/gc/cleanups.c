@@ -169,7 +169,7 @@ void tpi_cleanups_run(void)
         cleanup->signature = 0;
         tpi_unlock(&cleanups_lock);
         tp_heap_free(cleanup);
-        tpi_callback_enter();
+        tpi_callback_enter_named((uintptr_t)fn, NULL);
         (void)tp_gc_thread_attach(); /* fn has what arg leads to in its hands */
         fn(arg);
         tpi_callback_leave();

@@ -82,7 +82,7 @@ enum {
     TPI_CHARGE_BYTES = 16 << 10, /* allocated, between a mutator's calls of the pacer */
     TPI_RUN_BYTES_MAX = 4096, /* of a run: what is zeroed at once */
     TPI_EDITS_MAX = 8,
-    TPI_PIECE_BYTES = 128 << 10 /* of a large object, scanned at once */
+    TPI_PIECE_BYTES = 128 << 10 /* of a large object, scanned at once, at most */
 };
 
 /* Mark bytes. */
@@ -309,6 +309,17 @@ void tpi_cleanups_fork_child(void);
 void tpi_weak_fork_prepare(void);
 void tpi_weak_fork_parent(void);
 void tpi_weak_fork_child(void);
+
+/* --- callbacks.c: what service.c's busy thread has called --- */
+
+void tpi_callbacks_step(void); /* that thread begins or ends one */
+void tpi_callbacks_tell(uintptr_t calls, const char *pool); /* in it: what; NULL: a cleanup */
+uint64_t tpi_callbacks_number(void); /* odd: in one; the same as before: in the same one */
+/* Whether one has not returned for a second since somebody first asked, and was not told of. Under
+   service_lock. */
+bool tpi_callbacks_hang(void);
+void tpi_callbacks_warn(void);       /* says so, if it still is so; no lock */
+void tpi_callbacks_fork_child(void); /* where the thread that was in it is gone */
 
 /* --- checks.c, wbcheck.c: TIDEPOOL=checkmark, wbcheck, scribble --- */
 

@@ -54,8 +54,8 @@ void tpi_phase_clear_marks(void)
     for (uint32_t number = 1; number < tpi_layout_count(); number++) {
         struct tpi_layout *layout = tpi_layout_numbered(number);
         for (uint32_t i = 0; layout != NULL && i < layout->count; i++)
-            if (layout->spans[i] != NULL)
-                memset(layout->spans[i]->marks, TPI_MARK_WHITE, layout->spans[i]->slots);
+            memset(tpi_layout_span(layout, i)->marks, TPI_MARK_WHITE,
+                   tpi_layout_span(layout, i)->slots);
     }
     tpi_layouts_unlock_all();
 }

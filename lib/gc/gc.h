@@ -14,6 +14,8 @@
 /* --- callbacks: whoever calls a user's function says so, and what it calls does not wait --- */
 
 void tpi_callback_enter(void);
+/* The same for a pool's destruct, or a cleanup (pool NULL): named where it holds up cycles. */
+void tpi_callback_enter_named(uintptr_t function, const char *pool);
 void tpi_callback_leave(void);
 bool tpi_in_callback(void);
 
@@ -88,6 +90,7 @@ void tpi_cycle_run(void (*drop)(void), bool forced);
    on, and who waits for the cycle does not. Filled by service.c. */
 extern void (*tpi_cycle_stalled)(void);
 
+enum { TPI_WORKERS_MAX = 64 };
 struct tpi_gc_options {
     bool checkmark, stw, scribble, wbcheck, dso_roots;
     int signal;       /* for who does not answer; 0: none */

@@ -96,7 +96,7 @@ static void act(struct tpi_mutator *mutator, const struct tpi_registers *registe
 {
     switch (asked) {
     case TPI_SHAKE_BARRIER:
-        tpi_store_relaxed_32(&mutator->self->marking, tpi_modes.barrier);
+        tpi_barrier_adopt(mutator);
         break;
     case TPI_SHAKE_BLACK:
         mutator->color = tpi_modes.color;

@@ -28,8 +28,9 @@ enum {
     CHUNK_BYTES = 64 << 10,
     TYPE_BYTES_MAX = 1 << 20, /* larger ones are read conservatively; the pattern fits a chunk */
     NAME_BYTES_MAX = 256,
-    ROOM_MAX = TP_DETAIL_ARENA_PAGES * (TPI_PAGE_BYTES / sizeof(void *))
+    TABLE_PAGES = TPI_TABLE_SPANS * sizeof(struct tpi_span *) / TPI_PAGE_BYTES
 };
+_Static_assert(TABLE_PAGES << (TPI_TABLES - 1) <= TP_DETAIL_ARENA_PAGES, "pages for each table");
 
 /* A pattern that is being made. */
 struct pattern {
@@ -89,32 +90,33 @@ static void uncut(char *since, const char *since_end)
 
 /* --- spans of a layout --- */
 
+/* A place behind the last one; false: ENOMEM. */
+static bool place_ensure(struct tpi_layout *layout)
+{
+    uint32_t at = layout->count - TPI_FEW + TPI_TABLE_SPANS;
+    if (layout->count < TPI_FEW)
+        return true;
+    unsigned number = tpi_highest_bit(at) - TPI_TABLE_SHIFT;
+    if (number < TPI_TABLES && layout->tables[number] == NULL)
+        layout->tables[number] = tpi_pages_alloc((size_t)TABLE_PAGES << number);
+    return number < TPI_TABLES && layout->tables[number] != NULL;
+}
+
 bool tpi_layout_span_add(struct tpi_layout *layout, struct tpi_span *span)
 {
-    if (layout->count == layout->room) {
-        size_t room = tpi_max((size_t)layout->room * 2, TPI_PAGE_BYTES / sizeof *layout->spans);
-        struct tpi_span **spans = NULL;
-        if (room <= ROOM_MAX)
-            spans = tpi_pages_alloc(room * sizeof *spans / TPI_PAGE_BYTES);
-        if (spans == NULL) {
-            errno = ENOMEM;
-            return false;
-        }
-        memcpy(spans, layout->spans, layout->count * sizeof *spans);
-        if (layout->spans != layout->few)
-            tpi_pages_free(layout->spans);
-        layout->spans = spans;
-        layout->room = (uint32_t)room;
+    if (!place_ensure(layout)) {
+        errno = ENOMEM;
+        return false;
     }
     span->place = layout->count;
-    layout->spans[layout->count++] = span;
+    *tpi_layout_place(layout, layout->count++) = span;
     return true;
 }
 
 void tpi_layout_span_remove(struct tpi_layout *layout, struct tpi_span *span)
 {
-    struct tpi_span *last = layout->spans[--layout->count];
-    layout->spans[span->place] = last;
+    struct tpi_span *last = tpi_layout_span(layout, --layout->count);
+    *tpi_layout_place(layout, span->place) = last;
     last->place = span->place;
 }
 
@@ -269,8 +271,6 @@ static void layout_init(struct tpi_layout *layout, uint32_t number, unsigned siz
     layout->tail_bits = pattern->tail[0];
     layout->leaf = pattern->head_words == 0 && pattern->tail_words == 0;
     tpi_lock_init(&layout->lock, TPI_RANK_LAYOUT);
-    layout->spans = layout->few;
-    layout->room = sizeof layout->few / sizeof layout->few[0];
 }
 
 /* A new one; 0: ENOMEM. */
@@ -461,7 +461,7 @@ static void adopt(struct tpi_layout *layout, const struct tpi_mutator *survivor)
     layout->partial = layout->partial_last = NULL;
     layout->cursor = 0;
     for (uint32_t i = 0; i < layout->count; i++) {
-        struct tpi_span *span = layout->spans[i];
+        struct tpi_span *span = tpi_layout_span(layout, i);
         span->swept &= ~UINT32_C(1);
         if (span->owner == survivor && survivor != NULL)
             continue;

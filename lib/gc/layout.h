@@ -14,6 +14,10 @@ enum tpi_layout_flags {
     TPI_LAYOUT_ROOT = 2    /* a pool's explicit objects: allocated slots are roots, never swept */
 };
 
+/* A layout's list of spans lies in `few`, and in tables behind that: one of TPI_TABLE_SPANS, one of
+   twice as many, and so on. So it grows without being copied, however long it is. */
+enum { TPI_FEW = 4, TPI_TABLE_SHIFT = 10, TPI_TABLE_SPANS = 1 << TPI_TABLE_SHIFT, TPI_TABLES = 14 };
+
 struct tpi_layout {
     uint32_t number;     /* place in mutators' tables; from 1 */
     uint32_t size_class; /* 0: large objects */
@@ -31,13 +35,30 @@ struct tpi_layout {
 
     /* Spans. */
     struct tpi_lock lock TPI_ALIGNED(TPI_CACHE_LINE); /* rank LAYOUT */
-    struct tpi_span **spans; /* all of this layout: `few`, or from pages. Where one goes, the last
-                                takes its place; so a walk that unlocks meanwhile goes downwards */
-    uint32_t count, room;
+    /* All of this layout: tpi_layout_span. Where one goes, the last takes its place; so a walk that
+       unlocks meanwhile goes downwards. */
+    struct tpi_span *few[TPI_FEW];
+    struct tpi_span **tables[TPI_TABLES]; /* from pages */
+    uint32_t count;
     uint32_t cursor; /* who wants a span sweeps from here upwards; those below were looked at */
     struct tpi_span *partial, *partial_last; /* without owner, with free slots; by next, previous */
-    struct tpi_span *few[4];
 };
+
+/* Where the list has the span of that place; its table is there. */
+static inline struct tpi_span **tpi_layout_place(struct tpi_layout *layout, uint32_t place)
+{
+    if (place < TPI_FEW)
+        return &layout->few[place];
+    uint32_t at = place - TPI_FEW + TPI_TABLE_SPANS;
+    unsigned table = tpi_highest_bit(at) - TPI_TABLE_SHIFT;
+    return &layout->tables[table][at - ((uint32_t)TPI_TABLE_SPANS << table)];
+}
+
+/* Under the layout's lock; place < count. */
+static inline struct tpi_span *tpi_layout_span(struct tpi_layout *layout, uint32_t place)
+{
+    return *tpi_layout_place(layout, place);
+}
 
 /* Layout numbers that exist from the start. */
 static inline uint32_t tpi_layout_leaf(unsigned size_class)

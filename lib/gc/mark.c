@@ -5,8 +5,9 @@
    SCANNING. tpi_mark_some takes a buffer that was handed over and works on it as a stack. Between
    the popping of an object and its scanning there is a queue, so that the object's line comes from
    memory meanwhile; and another one between the reading of a field and the look at the mark of what
-   it leads to, for the same reason. A large object is scanned in pieces: what is left of it is
-   pushed, as an address with the lowest bit set, before a piece is scanned.
+   it leads to, for the same reason. A large object is scanned in pieces, of what tpi_mark_some was
+   asked for at most: what is left of it is pushed, as an address with the lowest bit set, before a
+   piece is scanned.
 
    WHEN NOTHING IS GREY. `active` counts those in tpi_mark_some. One who enters adds itself before
    it takes a buffer, and takes itself off after it has handed over what it had left. So a look that
@@ -61,6 +62,7 @@ struct grey {
 struct marker {
     struct tpi_buffer *buffer;
     size_t bytes;                  /* scanned */
+    size_t piece;                  /* of a large object, scanned at once */
     uint64_t marked;               /* bytes shaded */
     unsigned edges_from, edges_to; /* these count up; places are their low bits */
     unsigned greys_from, greys_to;
@@ -148,8 +150,8 @@ static void scan_large(struct marker *marker, uintptr_t item)
     uintptr_t end = hit.start + hit.bytes;
     if (hit.layout->tail_words == 0)
         end = hit.start + hit.layout->head_words * 8;
-    if (end - from > TPI_PIECE_BYTES) {
-        end = from + TPI_PIECE_BYTES;
+    if (end - from > marker->piece) {
+        end = from + marker->piece;
         if (!keep(marker, end | 1))
             tpi_mark_lose(hit.mark); /* all of it once more */
     }
@@ -283,7 +285,7 @@ static void find_lost_in_span(struct marker *marker, const struct tpi_span *span
 static struct tpi_span *span_of_layout(struct tpi_layout *layout, uint32_t i)
 {
     tpi_lock(&layout->lock);
-    struct tpi_span *span = i < layout->count ? layout->spans[i] : NULL;
+    struct tpi_span *span = i < layout->count ? tpi_layout_span(layout, i) : NULL;
     tpi_unlock(&layout->lock);
     return span;
 }
@@ -301,8 +303,10 @@ static void find_lost(struct marker *marker)
 
 /* --- the whole --- */
 
-static void marker_begin(struct marker *marker)
+/* A piece is no more than what is asked for: who assists wants no more than that in one call. */
+static void marker_begin(struct marker *marker, size_t bytes)
 {
+    marker->piece = tpi_align_up(tpi_min(bytes, (size_t)TPI_PIECE_BYTES), sizeof(uintptr_t));
     marker->buffer = NULL;
     marker->bytes = 0;
     marker->marked = 0;
@@ -323,7 +327,7 @@ static size_t marker_end(struct marker *marker)
 size_t tpi_mark_some(size_t bytes)
 {
     struct marker marker;
-    marker_begin(&marker);
+    marker_begin(&marker, bytes);
     scan_buffers(&marker, bytes);
     return marker_end(&marker);
 }
@@ -336,7 +340,7 @@ static bool mark_lost(void)
     struct marker marker;
     tpi_store_relaxed_32(&lost, 0);
     tpi_fence_full(); /* before the marks are looked at */
-    marker_begin(&marker);
+    marker_begin(&marker, SOME_BYTES);
     find_lost(&marker);
     scan_buffers(&marker, SOME_BYTES);
     (void)marker_end(&marker);

@@ -15,7 +15,9 @@
       The CAS from BLOCKED to RUNNING pairs with the release that ends the hold. An owner that comes
       while it is held sleeps on the state word (AWAITED). In the region it finds no runs: so a use
       of the heap there comes to tpi_mutator_ensure, and aborts, as it does in a thread that was
-      cancelled in a region, until our exit handler has run.
+      cancelled in a region, until our exit handler has run. With wbcheck, and in a checked
+      build, it is trapped: it finds its barrier on as well, so that each store comes there too.
+      `barrier` has what its answers made of it, and comes back at the end.
    4. Its end: by tp_gc_thread_detach or an exit handler. Spans and runs are given back, then, under
       mutators_lock, the mark buffer is handed over and the record leaves the list.
 
@@ -153,7 +155,21 @@ __attribute__((used)) void tpi_blocking_began(const struct tpi_registers *regist
         tpi_store_relaxed_64(&mutator->registers.saved[i],
                              tpi_load_relaxed_64(&registers->saved[i]));
     tp_detail_gc_self.runs = no_runs;
+    if (tpi_unlikely(tpi_checked || tpi_gc_options.wbcheck)) {
+        mutator->trapped = true;
+        tpi_store_relaxed_32(&tp_detail_gc_self.marking, 1);
+    }
     tpi_store_release_32(&mutator->state, TPI_BLOCKED); /* pairs with hold() in handshake.c */
+}
+
+/* RUNNING again. No signal's handler answers in between. */
+static TPI_COLD void untrap(struct tpi_mutator *mutator)
+{
+    uint32_t depth = mutator->in_runtime;
+    in_runtime_set(mutator, depth + 1);
+    mutator->trapped = false;
+    tpi_store_relaxed_32(&tp_detail_gc_self.marking, mutator->barrier);
+    in_runtime_set(mutator, depth);
 }
 
 void tpi_mutator_resume(struct tpi_mutator *mutator)
@@ -189,6 +205,8 @@ void tp_gc_blocking_end(void)
     uint32_t state = TPI_BLOCKED;
     if (tpi_unlikely(!tpi_cas_acq_rel_32(&mutator->state, &state, TPI_RUNNING)))
         resume_held(mutator);
+    if (tpi_unlikely(mutator->trapped))
+        untrap(mutator);
     tp_detail_gc_self.runs = mutator->runs;
     if (tpi_unlikely(is_asked(mutator)))
         tp_detail_gc_safepoint();
@@ -241,17 +259,25 @@ static void record_give(struct tpi_mutator *record)
     record->straggles = 0;
     record->stacks = NULL;
     record->blocking_depth = 0;
+    record->trapped = false;
     record->uncharged = 0;
     tpi_store_relaxed_64(&record->stack_bytes, 0);
     record->next = free_records;
     free_records = record;
 }
 
+void tpi_barrier_adopt(struct tpi_mutator *mutator)
+{
+    mutator->barrier = tpi_modes.barrier;
+    if (!mutator->trapped)
+        tpi_store_relaxed_32(&mutator->self->marking, tpi_modes.barrier);
+}
+
 void tpi_modes_adopt(struct tpi_mutator *mutator)
 {
     mutator->color = tpi_modes.color;
     mutator->epoch = tpi_modes.epoch;
-    tpi_store_relaxed_32(&mutator->self->marking, tpi_modes.barrier);
+    tpi_barrier_adopt(mutator);
 }
 
 /* mutators_lock. In the runtime from the first, so that a signal finds nothing half done. */
@@ -381,6 +407,8 @@ static void thread_exit(void *mark)
     mutator->blocking_depth = 0;
     if (tpi_load_relaxed_32(&mutator->state) != TPI_RUNNING) /* cancelled in a region */
         tpi_mutator_resume(mutator);
+    if (mutator->trapped)
+        untrap(mutator);
     detach(mutator);
 }
 

@@ -65,6 +65,8 @@ struct tpi_mutator {
     uint32_t blocking_depth;             /* the owner's */
     struct tpi_registers registers;      /* of a BLOCKED mutator */
     bool parked;                         /* the owner's, before HELD: it answered PARK by itself */
+    bool trapped;                        /* the owner's, before BLOCKED: a store there aborts */
+    bool barrier;                        /* is on; self->marking says so too, but where trapped */
 
     enum tpi_mark color;                 /* runs are marked with this; WHITE: not at all */
     uint32_t epoch;                      /* the sweep epoch that it has seen */
@@ -140,6 +142,7 @@ struct tpi_modes {
 extern struct tpi_modes tpi_modes; /* written by tpi_handshake under mutators_lock; by fork.c */
 /* The owner, the collecting thread for it while it is held, or both are one. */
 void tpi_modes_adopt(struct tpi_mutator *mutator);
+void tpi_barrier_adopt(struct tpi_mutator *mutator); /* that part of it */
 /* Who was asked by a signal since tpi_straggle_clear, for gctrace. The collecting thread's. */
 struct tpi_straggle {
     uint64_t signals; /* sent */

@@ -216,7 +216,7 @@ static void scan_layout(struct tpi_buffer **buffer, struct tpi_layout *layout)
         tpi_lock_soon(&layout->lock);
         i = tpi_min(i, layout->count);
         if (i > 0)
-            scan_span(buffer, layout, layout->spans[--i]);
+            scan_span(buffer, layout, tpi_layout_span(layout, --i));
         tpi_unlock(&layout->lock);
     }
 }

@@ -21,7 +21,8 @@
    Whoever works cannot be cancelled until it has done: nobody would take over what it is at.
 
    An allocation that waits for a cycle near the memory limit gives up when a callback has not ended
-   for a while: cleanups take locks that their program holds while it allocates.
+   for a while: cleanups take locks that their program holds while it allocates. Others wait on; who
+   waits, or finds a cycle due, has the callback named on stderr after a second (callbacks.c).
 
    The collector must not wait for a thread that waits here or works: so each thread that does, and
    is attached, is in a blocking region, but for callbacks, which may use collected objects. The
@@ -36,7 +37,8 @@
 enum {
     PRESSURE_PERIOD_S = 10,
     PRESSURE_HIGH = 1000, /* a tenth of the last ten seconds was spent waiting for memory */
-    PATIENCE_NS = 100000000 /* of who allocates, with a callback that does not end */
+    PATIENCE_NS = 100000000, /* of who allocates, with a callback that does not end */
+    LONG_NS = 1000000000     /* others look so often whether it has */
 };
 
 void (*tpi_service_reap)(void);
@@ -53,8 +55,7 @@ static uint64_t cycles_ended; /* atomic for tp_gc_cycle */
 static uint64_t drops_wanted, drops_ended;
 static bool force_wanted;         /* of the next cycle: tp_gc_collect asked for it */
 static uint64_t stalls;           /* times that a handshake was found stuck */
-static uint64_t callbacks;        /* atomic; the busy thread's: begun and ended; odd: in one */
-static uint64_t hung;             /* `callbacks` when somebody lost patience; 0: nobody */
+static uint64_t hung;             /* the callback with which somebody lost patience; 0: nobody */
 static uint32_t poll_wanted;      /* atomic: something is due, and no thread to do it */
 static uint32_t pressure_watched; /* atomic: the heap is large enough to look at pressure */
 
@@ -122,8 +123,15 @@ void tpi_callback_enter(void)
         return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     if (at_work)
-        tpi_store_relaxed_64(&callbacks, callbacks + 1);
+        tpi_callbacks_step();
     region_end();
+}
+
+void tpi_callback_enter_named(uintptr_t function, const char *pool)
+{
+    tpi_callback_enter();
+    if (at_work && callback_depth == 1)
+        tpi_callbacks_tell(function, pool);
 }
 
 /* The collecting thread, which comes back from a callback, answers handshakes with what its
@@ -133,7 +141,7 @@ void tpi_callback_leave(void)
     if (--callback_depth != 0)
         return;
     if (at_work)
-        tpi_store_relaxed_64(&callbacks, callbacks + 1);
+        tpi_callbacks_step();
     if (apart)
         region_begin(false);
     pthread_setcancelstate(cancel_state, NULL);
@@ -290,16 +298,32 @@ void tpi_service_start(void)
 
 enum wait { WAIT_NOT, WAIT_PATIENTLY, WAIT_FOR_ALL };
 
-/* Sleeps until something was done. False: the busy thread is in a callback that has not ended for
-   PATIENCE_NS; it may wait for this very thread. service_lock is held. */
+/* Has a callback named that holds up what is wanted. True: service_lock, which is held at the
+   beginning and the end, was not in between. */
+static bool name_callback(void)
+{
+    if (!tpi_callbacks_hang())
+        return false;
+    tpi_unlock(&service_lock);
+    tpi_callbacks_warn();
+    tpi_lock(&service_lock);
+    return true;
+}
+
+/* Sleeps until something was done, or for a while. service_lock is held. */
+static bool sleep_for(int64_t ns)
+{
+    return tpi_condition_wait_until(&done_condition, &service_lock, tpi_os_now_ns() + ns);
+}
+
+/* False: the busy thread is in a callback that has not ended for PATIENCE_NS; it may wait for this
+   very thread. service_lock is held. */
 static bool sleep_patiently(void)
 {
-    uint64_t before = tpi_load_relaxed_64(&callbacks);
+    uint64_t before = tpi_callbacks_number();
     if (before % 2 != 0 && before == hung)
         return false;
-    if (tpi_condition_wait_until(&done_condition, &service_lock, tpi_os_now_ns() + PATIENCE_NS))
-        return true;
-    if (before % 2 == 0 || tpi_load_relaxed_64(&callbacks) != before)
+    if (sleep_for(PATIENCE_NS) || before % 2 == 0 || tpi_callbacks_number() != before)
         return true;
     hung = before;
     return false;
@@ -318,10 +342,12 @@ static void have_done(const uint64_t *ended, uint64_t number, enum wait wait)
     }
     uint64_t stalls_before = stalls;
     while (*ended < number && (ended != &cycles_ended || stalls == stalls_before)) {
+        if (name_callback())
+            continue;
         if (!running && !busy)
             work();
         else if (wait == WAIT_FOR_ALL)
-            tpi_condition_wait(&done_condition, &service_lock);
+            (void)sleep_for(LONG_NS);
         else if (!sleep_patiently())
             return;
     }
@@ -383,6 +409,8 @@ void tpi_service_cycle_due(void)
     if (cycles_wanted <= cycles_begun && cycles_begun == cycles_ended) {
         cycles_wanted = cycles_begun + 1;
         have_done(&cycles_ended, cycles_wanted, WAIT_NOT);
+    } else if (tpi_callbacks_hang()) {
+        tpi_store_relaxed_32(&poll_wanted, 1); /* here the heap's locks may be held */
     }
     tpi_unlock(&service_lock);
 }
@@ -412,6 +440,7 @@ void tpi_service_poll(void)
     } else if (!in_region && !busy && work_is_wanted()) {
         work();
     }
+    (void)name_callback();
     apart_renew(begun);
     tpi_unlock(&service_lock);
     apart_end(begun);
@@ -442,7 +471,8 @@ void tpi_gc_fork_child(void)
        started. */
     options.service = options.service && !tpi_sanitized;
     busy = at_work; /* fork was called in a callback of the work */
-    callbacks += !busy && callbacks % 2 != 0;
+    if (!busy)
+        tpi_callbacks_fork_child();
     drops_wanted++; /* what the parent's threads had doomed and not dropped */
     if (!busy)
         tpi_store_release_64(&cycles_ended,

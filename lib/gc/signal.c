@@ -15,7 +15,9 @@
 
    Blocks are found by tables, one for each program or shared object, in `tables`. The handler reads
    them without a lock; it says so in `readers`, and tp_detail_gc_table_remove waits for those that
-   may have seen the table that it took out: the fences make one see the other.
+   may have seen the table that it took out: the fences make one see the other. What cannot be
+   unmapped keeps its table: at exit its destructors run while other threads go on in its code. From
+   what can be, all threads have gone before its destructors run.
 
    ThreadSanitizer keeps signals back until the thread calls something: there, signals are off. */
 #include "gc/collector.h"
@@ -81,6 +83,8 @@ void tp_detail_gc_table_remove(const void *start)
 {
     enum { LOOK_NS = 100000 };
     bool found = false;
+    if (tpi_os_stays_mapped(start))
+        return;
     tpi_lock(&tables_lock);
     for (uint32_t i = 0; i < tables_used; i++) {
         if (start != NULL && tables[i].start == start) {

@@ -2,6 +2,12 @@
 /* Sweeping: slots that are allocated and white become free. Lazily by who wants a span, the rest by
    the collecting thread; spans without any object go back to the page heap.
 
+   HOW LONG A MUTATOR IS HELD UP. The collecting thread sweeps without a lock, some spans between
+   two lockings: if it swept under the layout's lock, which it takes again at once, a mutator that
+   sleeps on that lock would be woken in vain, and sleep again, until the whole layout is swept. A
+   mutator sweeps TRIES_MAX spans in one call, and looks at LOOKS_MAX more, swept by others; then it
+   takes new pages.
+
    The sweep epoch goes up by two, so that the number between can say that a span is being swept.
    Epochs are compared by their difference, and a span may be ahead of a mutator: one that has not
    answered OFF yet may get a span that another one has swept. What it marks there is of no
@@ -14,8 +20,9 @@
    b. a mutator that has seen E and made itself the owner just before: under the layout's lock, and
       only where the span was nobody's. Before that nobody took slots of it, and nobody else will;
    c. the collecting thread, after OFF has ended. All mutators have seen E, so the owner takes
-      nothing until the span is swept; the CAS from the last epoch says who of the two does it. A
-      span without owner it sweeps under the layout's lock, under which it cannot get one.
+      nothing until the span is swept; the CAS from the last epoch says who of the two does it. The
+      same where the span has no owner, or gets one meanwhile: who does not find it swept waits, or
+      leaves it alone.
    A mutator that has not seen E owns spans that are unswept in E: a and c do not happen to it, and
    b does not to its spans. What is left of a run is marked, and survives.
 
@@ -29,9 +36,10 @@
 #include "gc/collector.h"
 
 enum {
-    SPINS = 100,   /* about a microsecond: a sweep's length */
-    BATCH = 16,    /* spans that are swept under one locking */
-    TRIES_MAX = 32 /* spans that a mutator sweeps in a row before it takes new pages */
+    SPINS = 100,    /* about a microsecond: a sweep's length */
+    BATCH = 16,     /* spans, between two lockings of the collecting thread's */
+    TRIES_MAX = 16, /* spans that a mutator sweeps in a row before it takes new pages ... */
+    LOOKS_MAX = 64  /* ... and passes over, since they are swept, or somebody's */
 };
 
 static uint32_t epoch_now; /* atomic; even; begins as in tpi_modes */
@@ -158,20 +166,32 @@ void tpi_span_disown(struct tpi_layout *layout, struct tpi_span *span)
         tpi_partial_add(layout, span);
 }
 
-/* The next span that may be swept, or is swept and has free slots; NULL: none. Under the layout's
-   lock. */
-static struct tpi_span *candidate(struct tpi_layout *layout, const struct tpi_mutator *mutator)
+/* A span that is nobody's, and that the collecting thread is sweeping: it lists it afterwards. */
+static bool is_at_sweep(const struct tpi_span *span)
 {
-    struct tpi_span *span = layout->partial;
-    if (span != NULL) {
+    return tpi_load_relaxed_32(&span->swept) % 2 != 0;
+}
+
+/* The next span that may be swept, or is swept and has free slots; NULL: none, or *looks of them
+   were passed over. Under the layout's lock. */
+static struct tpi_span *candidate(struct tpi_layout *layout, const struct tpi_mutator *mutator,
+                                  unsigned *looks)
+{
+    struct tpi_span *span;
+    while ((span = layout->partial) != NULL) {
         tpi_partial_remove(layout, span);
-        return span;
+        if (tpi_likely(!is_at_sweep(span)))
+            return span;
     }
     /* A mutator sweeps in the newest epoch or not at all; and the collecting thread has OFF behind
        it or has not begun, so the epoch stays what it is while this mutator has not answered. */
-    while (mutator->epoch == tpi_sweep_epoch() && layout->cursor < layout->count) {
-        span = layout->spans[layout->cursor++];
-        if (span->owner == NULL && tpi_load_relaxed_32(&span->swept) != mutator->epoch)
+    if (mutator->epoch != tpi_sweep_epoch())
+        return NULL;
+    while (*looks > 0 && layout->cursor < layout->count) {
+        span = tpi_layout_span(layout, layout->cursor++);
+        --*looks;
+        if (span->owner == NULL && tpi_load_relaxed_32(&span->swept) != mutator->epoch &&
+            !is_at_sweep(span))
             return span;
     }
     return NULL;
@@ -180,11 +200,12 @@ static struct tpi_span *candidate(struct tpi_layout *layout, const struct tpi_mu
 struct tpi_span *tpi_sweep_for(struct tpi_layout *layout, struct tpi_mutator *mutator)
 {
     struct tpi_span *span = NULL;
+    unsigned looks = LOOKS_MAX;
     tpi_lock_soon(&layout->lock);
     for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
         if (span != NULL)
             tpi_span_disown(layout, span);
-        span = candidate(layout, mutator);
+        span = candidate(layout, mutator, &looks);
         if (span == NULL)
             break;
         tpi_store_release_ptr(&span->owner, mutator);
@@ -216,17 +237,17 @@ void tpi_sweep_begin(void)
     }
 }
 
-/* What the collecting thread does in one locking. */
+/* What the collecting thread does between two lockings. */
 struct batch {
-    struct tpi_span *owned[BATCH], *empty[BATCH];
-    unsigned owned_count, empty_count;
+    struct tpi_span *spans[BATCH], *empty[BATCH];
+    unsigned count, empty_count;
 };
 
-/* A span that is nobody's: swept, listed, or taken out because nothing is in it. */
+/* A span that is swept, if it is nobody's: listed, or taken out because nothing is in it. */
 static void settle(struct tpi_layout *layout, struct tpi_span *span, struct batch *batch)
 {
-    if ((layout->flags & TPI_LAYOUT_ROOT) == 0)
-        tpi_span_sweep(span, epoch_now);
+    if (span->owner != NULL)
+        return;
     if (span->free_slots == span->slots) {
         if (span->list != 0)
             tpi_partial_remove(layout, span);
@@ -237,25 +258,45 @@ static void settle(struct tpi_layout *layout, struct tpi_span *span, struct batc
     }
 }
 
+/* Under the layout's lock. */
+static void settle_all(struct tpi_layout *layout, struct batch *batch)
+{
+    for (unsigned n = 0; n < batch->count; n++)
+        settle(layout, batch->spans[n], batch);
+}
+
+/* The next spans below place *i of the list. Those of a root layout are not swept, and may go as
+   soon as it is unlocked: they are settled at once. */
+static void batch_take(struct tpi_layout *layout, uint32_t *i, struct batch *batch)
+{
+    tpi_lock_soon(&layout->lock);
+    *i = tpi_min(*i, layout->count);
+    while (*i > 0 && batch->count < BATCH)
+        batch->spans[batch->count++] = tpi_layout_span(layout, --*i);
+    if ((layout->flags & TPI_LAYOUT_ROOT) != 0)
+        settle_all(layout, batch);
+    tpi_unlock(&layout->lock);
+}
+
+static void batch_sweep(struct tpi_layout *layout, struct batch *batch)
+{
+    for (unsigned n = 0; n < batch->count; n++)
+        tpi_span_sweep(batch->spans[n], epoch_now);
+    tpi_lock_soon(&layout->lock);
+    settle_all(layout, batch);
+    tpi_unlock(&layout->lock);
+}
+
 /* Downwards: what is added meanwhile is at the end, and swept. */
 static void sweep_layout(struct tpi_layout *layout)
 {
+    bool rooted = (layout->flags & TPI_LAYOUT_ROOT) != 0;
     uint32_t i = UINT32_MAX;
     while (i > 0) {
-        struct batch batch = {.owned_count = 0};
-        tpi_lock_soon(&layout->lock);
-        i = tpi_min(i, layout->count);
-        for (unsigned n = 0; n < BATCH && i > 0; n++) {
-            struct tpi_span *span = layout->spans[--i];
-            if (span->owner != NULL)
-                batch.owned[batch.owned_count++] = span;
-            else
-                settle(layout, span, &batch);
-        }
-        tpi_unlock(&layout->lock);
-        for (unsigned n = 0; n < batch.owned_count; n++)
-            tpi_span_sweep(batch.owned[n], epoch_now);
-        bool rooted = (layout->flags & TPI_LAYOUT_ROOT) != 0;
+        struct batch batch = {.count = 0};
+        batch_take(layout, &i, &batch);
+        if (!rooted)
+            batch_sweep(layout, &batch);
         for (unsigned n = 0; n < batch.empty_count; n++) {
             if (rooted)
                 tpi_rooted_span_free(batch.empty[n]);
@@ -263,6 +304,9 @@ static void sweep_layout(struct tpi_layout *layout)
                 tpi_collected_span_free(batch.empty[n]);
         }
     }
+    tpi_lock_soon(&layout->lock);
+    layout->cursor = layout->count; /* what is added later is swept */
+    tpi_unlock(&layout->lock);
 }
 
 void tpi_sweep_all(void)

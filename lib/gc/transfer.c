@@ -16,31 +16,20 @@
    while the roots are read, by its shading, and by at least one of the next two. So an object is
    kept through the cycle that runs and the next that begins; never through more than two further
    ones. An object whose byte is not 0 is shaded by each cycle, so a slot that is freed has 0. */
-#include "gc/collector.h"
+#include "gc/object.h"
 
 enum { CYCLES = 2 };
 
 static uint32_t any; /* atomic: some span's `handed` is set */
 
-static uint8_t *byte_of(const struct tpi_span *span, unsigned slot)
+/* Remembers a collected object. */
+static void remember(uintptr_t object)
 {
-    return span->marks + TPI_HANDED_OFFSET + slot;
-}
-
-/* Remembers an object of a collected span. */
-static void remember(const void *object)
-{
-    struct tpi_where where = tpi_heap_where(object);
-    if (where.span == NULL || !where.allocated)
+    struct tpi_hit hit;
+    if (!tpi_object_at(object, false, &hit))
         return;
-    if (where.state != TPI_SPAN_COLLECTED && where.state != TPI_SPAN_COLLECTED_LARGE)
-        return;
-    unsigned slot =
-        where.state == TPI_SPAN_COLLECTED
-            ? tpi_class_slot(&tpi_classes[where.size_class], (uintptr_t)object - where.span->base)
-            : 0;
-    tpi_store_relaxed_8(byte_of(where.span, slot), CYCLES);
-    tpi_store_release_32(&where.span->handed, 1);
+    tpi_store_relaxed_8(hit.mark + TPI_HANDED_OFFSET, CYCLES);
+    tpi_store_release_32(&tpi_span_of(object)->handed, 1);
     tpi_store_release_32(&any, 1);
 }
 
@@ -50,11 +39,12 @@ void tp_gc_shade(void *object)
     if (object == NULL)
         return;
     if (mutator == NULL) {
-        remember(object);
+        remember((uintptr_t)object);
         return;
     }
+    (void)tpi_mutator_ensure(); /* in no blocking region */
     tpi_runtime_enter(mutator);
-    remember(object);
+    remember((uintptr_t)object);
     if (tpi_load_relaxed_32(&mutator->self->marking) != 0)
         tpi_shade(&mutator->buffer, (uintptr_t)object, false);
     tpi_runtime_leave(mutator);
@@ -66,7 +56,7 @@ static bool span_scan(struct tpi_buffer **buffer, struct tpi_span *span,
 {
     bool left = false;
     for (unsigned slot = 0; slot < span->slots; slot++) {
-        uint8_t *byte = byte_of(span, slot);
+        uint8_t *byte = span->marks + TPI_HANDED_OFFSET + slot;
         uint8_t cycles = tpi_load_relaxed_8(byte);
         if (tpi_likely(cycles == 0))
             continue;
@@ -93,7 +83,7 @@ void tpi_handed_scan(struct tpi_buffer **buffer)
             continue;
         tpi_lock(&layout->lock);
         for (uint32_t i = 0; i < layout->count; i++) {
-            struct tpi_span *span = layout->spans[i];
+            struct tpi_span *span = tpi_layout_span(layout, i);
             if (span == NULL || tpi_load_acquire_32(&span->handed) == 0)
                 continue;
             tpi_store_relaxed_32(&span->handed, 0);

@@ -13,7 +13,6 @@
 #include "gc/worklist.h"
 
 enum {
-    WORKERS_MAX = 64,
     CORES_PER_WORKER = 4,
     PIECE_BYTES = 256 << 10, /* marked at once; halting waits for that */
     LOOK_NS = 20000
@@ -64,7 +63,7 @@ void tpi_workers_start(unsigned n)
     unsigned by_cores = tpi_os_cores() / CORES_PER_WORKER;
     if (n == 0 && by_cores > 1)
         n = by_cores - 1;
-    n = tpi_min(n, (unsigned)WORKERS_MAX);
+    n = tpi_min(n, (unsigned)TPI_WORKERS_MAX);
     while (!alone && running < n && tpi_os_thread_start(worker_main, NULL))
         running++;
 }

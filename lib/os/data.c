@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where programs' and shared objects' writable data lie. */
+/* What is loaded: where programs' and shared objects' writable data lie, and what stays. */
 #include <link.h>
+#include <sys/auxv.h>
 
 #include "os/os.h"
 
@@ -41,4 +42,33 @@ void tpi_os_data_visit(const void *without,
 {
     struct visit of = {(uintptr_t)without, visit, context};
     dl_iterate_phdr(visit_object, &of);
+}
+
+/* --- what stays --- */
+
+struct search {
+    uintptr_t address;
+    bool begun, found;
+};
+
+/* The loader's list begins with the program and what came with it, which is never unmapped, in the
+   order in which one needs the other; so the loader itself comes behind libc. What was loaded later
+   is at the list's end. Another namespace's list begins with something else. */
+static int look_for(struct dl_phdr_info *object, size_t size, void *context)
+{
+    struct search *search = context;
+    uintptr_t loader = getauxval(AT_BASE);
+    (void)size;
+    if (!search->begun && (uintptr_t)object->dlpi_phdr != getauxval(AT_PHDR))
+        return 1;
+    search->begun = true;
+    search->found = holds(object, search->address);
+    return search->found || loader == 0 || holds(object, loader);
+}
+
+bool tpi_os_stays_mapped(const void *address)
+{
+    struct search search = {.address = (uintptr_t)address};
+    (void)dl_iterate_phdr(look_for, &search);
+    return search.found;
 }

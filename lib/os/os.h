@@ -75,6 +75,9 @@ void tpi_os_wake_all(uint32_t *word);
    but for the one that holds the address `without`. */
 void tpi_os_data_visit(const void *without,
                        void (*visit)(uintptr_t from, uintptr_t to, void *context), void *context);
+/* Whether the address is in the program itself or in one of the shared objects that were loaded
+   with it, which no dlclose unmaps. False for all others, and for some of those. */
+bool tpi_os_stays_mapped(const void *address);
 
 /* --- clock.c --- */
 

@@ -14,14 +14,15 @@
 
    The collector reads idle objects of pools that have a gc_type or are collected: those are not
    poisoned. A collected object that is in use may just be forgotten: it is watched from its put to
-   the next get, so that no entry is left of it, and nothing of it is reported at exit.
+   the next get, so that no entry is left of it, and nothing of it is reported at exit. When it is
+   dropped it may be pointed at still: so its entry stays, of no pool, until an object is made where
+   it was. There are no more such entries than there were slots.
 
    Entries are in tsearch(3) trees, from malloc. watch_lock (rank LEAF) protects them. */
 #include <execinfo.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "pool/pool.h"
 
@@ -29,7 +30,7 @@ enum { FRAMES_MAX = 12, POISON = 0xDB, REPORTED_MAX = 10 };
 
 struct watched {
     void *object; /* the key */
-    struct tp_pool *pool;
+    struct tp_pool *pool; /* NULL: a collected object that was dropped */
     bool in_use;
     bool poisoned;
     int frames_count;
@@ -72,6 +73,7 @@ static void may_poison(const struct tp_pool *pool, bool *poison, bool *restart)
 
 /* --- made and got --- */
 
+/* Nobody else's entry is there: tpi_check_made and tpi_check_put have looked. */
 static void watch(struct tp_pool *pool, void *object, bool in_use)
 {
     if (tpi_add_acq_rel_64(&made_count, 1) % one_in != 0)
@@ -84,12 +86,10 @@ static void watch(struct tp_pool *pool, void *object, bool in_use)
     *entry = (struct watched){.object = object, .pool = pool, .in_use = in_use};
     tpi_lock(&watch_lock);
     struct watched **node = tsearch(entry, &watched_tree, compare);
+    tpi_check(node == NULL || *node == entry, "pool '%s': double put of %p, by two threads at once",
+              tpi_pool_name(pool), object);
     if (node == NULL) {
         tpi_store_relaxed_32(&unwatched, 1);
-        free(entry);
-    } else if (*node != entry) {
-        /* A stale one, of an object that was being dropped when the process forked. */
-        **node = *entry;
         free(entry);
     }
     tpi_unlock(&watch_lock);
@@ -108,8 +108,11 @@ static bool unwatch(void *object)
     return poisoned;
 }
 
+/* What is there already is of an object that was dropped, or was being dropped when the process
+   forked. */
 void tpi_check_made(struct tp_pool *pool, void *object)
 {
+    (void)unwatch(object);
     if (pool->kind != TPI_POOL_COLLECTED)
         watch(pool, object, true);
 }
@@ -183,6 +186,8 @@ void tpi_check_put(struct tp_pool *pool, void *object)
     if (entry == NULL) {
         check_foreign(pool, object);
     } else {
+        tpi_check(entry->pool != NULL, "pool '%s': double put of %p, which its pool has dropped",
+                  tpi_pool_name(pool), object);
         tpi_check(entry->pool == pool, "pool '%s': put of %p, which is an object of pool '%s'",
                   tpi_pool_name(pool), object, tpi_pool_name(entry->pool));
         tpi_check(entry->in_use, "pool '%s': double put of %p", tpi_pool_name(pool), object);
@@ -214,8 +219,21 @@ void tpi_check_idle(struct tp_pool *pool, void *object)
     memset(object, POISON, pool->options.size);
 }
 
+static void watch_dropped(void *object)
+{
+    tpi_lock(&watch_lock);
+    struct watched *entry = find(object);
+    if (entry != NULL)
+        entry->pool = NULL;
+    tpi_unlock(&watch_lock);
+}
+
 bool tpi_check_drop(struct tp_pool *pool, void *object)
 {
+    if (pool->kind == TPI_POOL_COLLECTED) {
+        watch_dropped(object);
+        return false;
+    }
     bool poisoned = unwatch(object);
     if (poisoned)
         verify_poison(pool, object);
@@ -243,7 +261,7 @@ static void report(const void *node, VISIT visit, int depth)
         return;
     tpi_warn("pool '%s': object %p is still in use at exit; it was got at",
              tpi_pool_name(entry->pool), entry->object);
-    backtrace_symbols_fd((void *const *)entry->frames, entry->frames_count, STDERR_FILENO);
+    backtrace_symbols_fd((void *const *)entry->frames, entry->frames_count, fileno(stderr));
 }
 
 static void report_at_exit(void)

@@ -78,7 +78,7 @@ static void destruct(struct tp_pool *pool, void *object)
 {
     if (pool->options.destruct == NULL || tpi_load_relaxed_32(&pool->silent) != 0)
         return;
-    tpi_callback_enter();
+    tpi_callback_enter_named((uintptr_t)pool->options.destruct, tpi_pool_name(pool));
     (void)tpi_pool_attach(pool); /* the service thread may not be */
     pool->options.destruct(object, pool->options.context);
     tpi_callback_leave();

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Parsing TIDEPOOL; see options.h. */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "gc/gc.h"
+#include "os/os.h"
 #include "runtime/options.h"
+
+enum { RULE_BYTES = 64 };
 
 struct option {
     const char *name;
@@ -61,30 +66,63 @@ static bool parse_word(const char *text, int64_t *value)
     return parse_count(text, value) && *value <= 1;
 }
 
+/* The largest number that a kind allows. */
+static int64_t most_of(enum tpi_option_kind kind)
+{
+    switch (kind) {
+    case TPI_OPTION_SWITCH:
+        return 1;
+    case TPI_OPTION_PERCENT:
+    case TPI_OPTION_SECONDS:
+        return INT32_MAX;
+    case TPI_OPTION_SIGNAL:
+        return SIGRTMAX - SIGRTMIN;
+    case TPI_OPTION_WORKERS:
+        return TPI_WORKERS_MAX;
+    default:
+        return INT64_MAX;
+    }
+}
+
 static bool parse_value(const struct option *option, const char *text, struct tpi_options *options)
 {
     int64_t *value = (int64_t *)(void *)((char *)options + option->offset);
-    bool off = strcmp(text, "off") == 0;
+    bool size = option->kind == TPI_OPTION_SIZE;
+    if ((size || option->kind == TPI_OPTION_PERCENT) && strcmp(text, "off") == 0) {
+        *value = size ? INT64_MAX : -1;
+        return true;
+    }
     switch (option->kind) {
-    case TPI_OPTION_PERCENT:
-        *value = off ? -1 : *value;
-        return off || (parse_count(text, value) && *value <= INT32_MAX);
     case TPI_OPTION_SIZE:
-        *value = off ? INT64_MAX : *value;
-        return off || parse_size(text, value);
-    case TPI_OPTION_SECONDS:
-        return parse_count(text, value) && *value <= INT32_MAX;
+        return parse_size(text, value);
     case TPI_OPTION_WORD:
         return parse_word(text, value);
     case TPI_OPTION_PATH:
         options->paths[*value] = text;
         return text[0] != '\0';
-    case TPI_OPTION_SWITCH:
-        return parse_count(text, value) && *value <= 1;
-    case TPI_OPTION_COUNT:
-        return parse_count(text, value);
+    default:
+        return parse_count(text, value) && *value <= most_of(option->kind);
     }
-    return false;
+}
+
+/* What values an option has, for who gave another one. */
+static void rule_of(const struct option *option, char rule[RULE_BYTES])
+{
+    switch (option->kind) {
+    case TPI_OPTION_SIZE:
+        strcpy(rule, "bytes, with KiB, MiB, GiB or TiB behind the number, or off");
+        break;
+    case TPI_OPTION_WORD:
+        strcpy(rule, "on, off or assume");
+        break;
+    case TPI_OPTION_PATH:
+        strcpy(rule, "a path");
+        break;
+    default:
+        (void)snprintf(rule, RULE_BYTES, "a number from 0 to %lld%s",
+                       (long long)most_of(option->kind),
+                       option->kind == TPI_OPTION_PERCENT ? ", or off" : "");
+    }
 }
 
 /* One name=value; a malformed value leaves the default. */
@@ -101,8 +139,10 @@ static void parse_one(char *item, struct tpi_options *options)
             continue;
         struct tpi_options before = *options;
         if (!parse_value(&table[i], value, options)) {
+            char rule[RULE_BYTES];
             *options = before;
-            tpi_warn("TIDEPOOL: '%s' is not a value for %s; ignored", value, item);
+            rule_of(&table[i], rule);
+            tpi_warn("TIDEPOOL: '%s' is not a value for %s (%s); ignored", value, item, rule);
         }
         return;
     }

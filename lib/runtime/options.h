@@ -12,6 +12,8 @@ enum tpi_option_kind {
     TPI_OPTION_PERCENT,  /* the same, or off (-1) */
     TPI_OPTION_SIZE,     /* bytes, with an optional KiB, MiB, GiB, TiB behind the number; or off */
     TPI_OPTION_SECONDS,  /* a decimal number; 0: never */
+    TPI_OPTION_SIGNAL,   /* a real-time signal, counted from SIGRTMIN; 0: none */
+    TPI_OPTION_WORKERS,  /* at most TPI_WORKERS_MAX */
     TPI_OPTION_WORD,     /* on, off or assume */
     TPI_OPTION_PATH
 };
@@ -32,8 +34,8 @@ enum tpi_option_kind {
     X(stw, SWITCH, 0, "1: mark with all threads stopped")                                          \
     X(scribble, SWITCH, 0, "1: overwrite what the collector frees")                                \
     X(wbcheck, SWITCH, 0, "1: after marking, stop all threads and look for missed barriers")       \
-    X(gcsignal, COUNT, 5, "ask threads that do not answer by SIGRTMIN plus this; 0: by none")      \
-    X(gcworkers, COUNT, 0, "threads that mark beside the collecting one; 0: by the cores")         \
+    X(gcsignal, SIGNAL, 5, "ask threads that do not answer by SIGRTMIN plus this; 0: by none")     \
+    X(gcworkers, WORKERS, 0, "threads that mark beside the collecting one; 0: by the cores")       \
     X(dsoroots, SWITCH, 0, "1: writable data of the program and its libraries is a root")          \
     X(pressure, PATH, 0, "the file that tells of memory pressure, /proc/pressure/memory")
 

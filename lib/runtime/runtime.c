@@ -3,7 +3,6 @@
 
    The constructor runs when the library is loaded, before main. What uses a pool or the heap
    earlier (another constructor) finds every limit closed and works by the slow path until then. */
-#include <signal.h>
 #include <stdlib.h>
 
 #include "cache/cache.h"
@@ -68,16 +67,6 @@ static enum tpi_sequences sequences_mode(const struct tpi_options *options)
     return tpi_os_rseq_start() ? TPI_SEQUENCES_ON : TPI_SEQUENCES_OFF;
 }
 
-/* gcsignal counts from SIGRTMIN; 0 is none. */
-static int signal_number(int64_t offset)
-{
-    if (offset > SIGRTMAX - SIGRTMIN) {
-        tpi_warn("TIDEPOOL: gcsignal=%lld is no real-time signal; none is used", (long long)offset);
-        return 0;
-    }
-    return offset == 0 ? 0 : SIGRTMIN + (int)offset;
-}
-
 static void collector_configure(const struct tpi_options *options)
 {
     tpi_gc_configure(&(struct tpi_gc_options){
@@ -86,8 +75,8 @@ static void collector_configure(const struct tpi_options *options)
         .scribble = options->scribble != 0,
         .wbcheck = options->wbcheck != 0,
         .dso_roots = options->dsoroots != 0,
-        .signal = signal_number(options->gcsignal),
-        .workers = (unsigned)tpi_min(options->gcworkers, (int64_t)256),
+        .signal = options->gcsignal == 0 ? 0 : SIGRTMIN + (int)options->gcsignal,
+        .workers = (unsigned)options->gcworkers,
     });
     if (options->gctrace != 0)
         tpi_cycle_traced = tpi_gctrace_print;

@@ -5,7 +5,7 @@
 #ifndef TESTS_CONTRACT_GC_THREADS_HELP_H
 #define TESTS_CONTRACT_GC_THREADS_HELP_H
 
-#include "support.h"
+#include "gc_help.h"
 
 struct node {
     struct node *next;
@@ -37,7 +37,7 @@ APART void *collect_twice(void *nothing)
     return NULL;
 }
 
-/* In another thread, so that this one may stay where it is. */
+/* In another thread, so that this one may stay where it is: in a blocking region. */
 APART void collect_elsewhere(void)
 {
     pthread_t thread;
@@ -75,13 +75,7 @@ APART bool lived(void)
 
 APART void *in_thread(void *(*run)(void *), void *argument)
 {
-    void *result;
-    pthread_t thread = support_thread(run, argument);
-    tp_gc_blocking_begin();
-    int error = pthread_join(thread, &result);
-    tp_gc_blocking_end();
-    assert_int_equal(error, 0);
-    return result;
+    return gc_join_result(support_thread(run, argument));
 }
 
 APART void *live_shortly(void *number)
@@ -96,13 +90,6 @@ APART void *live_shortly(void *number)
     for (uint64_t i = 100 + (uint64_t)(uintptr_t)number % 7; i-- > 0; list = list->next)
         if (list->number != i)
             support_add(&wrong, 1);
-    return NULL;
-}
-
-APART void *collect_until(void *stop)
-{
-    while (support_read(stop) == 0)
-        tp_gc_collect();
     return NULL;
 }
 

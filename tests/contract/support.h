@@ -11,7 +11,8 @@
    - support_group runs the tests, then once more, in a new process, in each further mode
      (support_modes: without the service thread, without restartable sequences; sanitized builds
      have none anyway).
-   Where a program cannot execute itself (an emulator), modes are left out and scenarios skipped. */
+   Under an emulator, which is slow, modes are left out. Where a program cannot execute itself,
+   scenarios are skipped too. */
 #ifndef TESTS_CONTRACT_SUPPORT_H
 #define TESTS_CONTRACT_SUPPORT_H
 
@@ -201,6 +202,26 @@ static inline uint64_t support_resident_bytes(void)
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* --- emulators (qemu-user) --- */
+
+/* Of the program in that file: what its ELF head says. 0: it cannot be read. */
+static inline uint16_t support_machine(const char *path)
+{
+    uint16_t head[10] = {0};
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    bool read_all = read(file, head, sizeof head) == (ssize_t)sizeof head;
+    close(file);
+    return read_all ? head[9] : 0;
+}
+
+/* It shows the program in the place of itself, but by the first name only. */
+static inline bool support_emulated(void)
+{
+    return support_machine("/proc/self/exe") != support_machine("/proc/thread-self/exe");
+}
+
 /* --- scenarios: each in a process of its own, by its name --- */
 
 struct support_scenario {
@@ -221,6 +242,21 @@ static inline void support_options_add(const char *more)
     setenv("TIDEPOOL", both, 1);
 }
 
+/* Executes this program anew; returns where it cannot. An emulator finds the libraries for it by
+   its own environment. */
+static inline void support_execute_self(const char *argument)
+{
+    char path[4096];
+    if (!support_emulated()) {
+        execl("/proc/self/exe", support_argv[0], argument, (char *)NULL);
+        return;
+    }
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    if (getenv("QEMU_LD_PREFIX") != NULL)
+        execl("/proc/thread-self/exe", "qemu", path, argument, (char *)NULL);
+}
+
 static inline void support_start(char **argv, const struct support_scenario *scenarios)
 {
     alarm(SUPPORT_ALARM_S);
@@ -228,7 +264,7 @@ static inline void support_start(char **argv, const struct support_scenario *sce
     if (getenv("TP_TEST_STARTED") == NULL) {
         setenv("TP_TEST_STARTED", "1", 1);
         support_options_add(SUPPORT_OPTIONS);
-        execv("/proc/self/exe", argv);
+        support_execute_self(argv[1]);
     }
     if (argv[1] == NULL)
         return;
@@ -251,7 +287,7 @@ static inline void support_child(const char *name, const char *options, int outp
     dup2(output, STDERR_FILENO);
     if (options != NULL)
         support_options_add(options);
-    execl("/proc/self/exe", support_argv[0], name, (char *)NULL);
+    support_execute_self(name);
     _exit(SUPPORT_CANNOT_EXECUTE);
 }
 
@@ -344,7 +380,7 @@ static inline int support_again(const char *mode)
     if (child == 0) {
         support_options_add(mode);
         setenv("TP_TEST_MODE", mode, 1);
-        execl("/proc/self/exe", support_argv[0], (char *)NULL);
+        support_execute_self(NULL);
         _exit(SUPPORT_CANNOT_EXECUTE);
     }
     if (child < 0 || waitpid(child, &status, 0) != child)
@@ -367,7 +403,7 @@ static inline bool support_in_mode(void)
 
 static inline int support_group_run(int failed, const char *const *modes)
 {
-    if (support_in_mode())
+    if (support_in_mode() || support_emulated())
         return failed;
     for (; *modes != NULL; modes++) {
         alarm(SUPPORT_ALARM_S);

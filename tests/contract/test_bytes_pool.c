@@ -2,6 +2,7 @@
 /* Pools of buffers: what a get gives, bounds, lives that end in another order than usual, threads,
    fork, misuse. What pools learn: test_bytes_learn.c. */
 #include "bytes_fixture.h"
+#include "fork_help.h"
 
 /* --- get and put --- */
 
@@ -162,29 +163,25 @@ static void buffers_travel_between_threads(void **state)
 
 static void a_child_has_a_pool_of_its_own(void **state)
 {
+    pid_t child;
     (void)state;
     tp_bytes_pool *pool = pool_new(NULL);
     tp_bytes *held = get(pool);
     assert_true(tp_bytes_from_str(held, "of both"));
     use_many(pool, 700, 100);
-    fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        bool same = strcmp(tp_bytes_str(held), "of both") == 0;
+    if (forked(&child)) {
+        check(strcmp(tp_bytes_str(held), "of both") == 0);
         tp_bytes_put(pool, held);
         for (unsigned i = 0; i < 3 * LEARNED; i++) {
             tp_bytes *bytes = tp_bytes_get(pool);
-            same = same && bytes != NULL && tp_bytes_printf(bytes, "%1000u", i);
+            check(bytes != NULL && tp_bytes_printf(bytes, "%1000u", i));
             tp_bytes_put(pool, bytes);
         }
-        same = same && stats_of(pool).calibrated > 0;
+        check(stats_of(pool).calibrated > 0);
         tp_bytes_pool_destroy(pool);
-        _exit(same ? 0 : 1);
+        _exit(0);
     }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    ended_well(child);
     assert_string_equal(tp_bytes_str(held), "of both");
     tp_bytes_put(pool, held);
     tp_bytes_pool_destroy(pool);

@@ -3,8 +3,8 @@
 # What other compilers, C++ and more optimisation make of the inlined sequences: two C++ files that
 # share inline functions link and run, a C++ plugin's static object may put while it is unloaded,
 # and nothing is read of a pool ahead of a look whether it is NULL. And what they make of vectors,
-# buffers and the collected heap: no warning, C++ too, and what may not compile does not. The
-# programs are in compilers/.
+# buffers and the collected heap: no warning, C++ too, and what may not compile does not; and no
+# linker drops the table of barriers. The programs are in compilers/.
 # TP_BUILD_DIR is the build tree (make check sets it).
 set -u
 
@@ -107,6 +107,29 @@ refused() {
     done
 }
 
+# sections FILE: the lines of its tables of barriers
+sections() {
+    readelf -SW "$1" | grep ' tp_detail_gc_table '
+}
+
+# keeps_its_table COMPILER LANGUAGE: flag R in the object, since lld drops what it lacks
+keeps_its_table() {
+    have readelf || return
+    echo '#include <tidepool/gc.h>' | "$1" -x "$2" -I"$here/../../include" -E -dM - |
+        grep -q ' TP_DETAIL_GC_BLOCKS ' || return # none on this processor
+    runs=$((runs + 1))
+    "$1" -x "$2" -O2 -ffunction-sections -I"$here/../../include" -c "$sources/collected.c" \
+        -o "$work/collected.o"
+    sections "$work/collected.o" | grep -Eq ' A[A-Za-z]*R[A-Za-z]* ' ||
+        fail "the table of barriers has no flag R, $1"
+    for linker in bfd gold lld; do
+        have ld.$linker || continue
+        compile "$1" -fuse-ld=$linker -Wl,--gc-sections "$work/collected.o" -o "$work/collected" &&
+            run "collected, linked by $linker, $1" "$work/collected"
+        sections "$work/collected" >/dev/null || fail "$linker drops the table of barriers, $1"
+    done
+}
+
 for pair in gcc:c clang:c g++:c++ clang++:c++; do
     compiler=${pair%%:*}
     language=${pair#*:}
@@ -118,6 +141,7 @@ for pair in gcc:c clang:c g++:c++ clang++:c++; do
         without_warning buffers "$compiler" "$language" "$standard"
         without_warning collected "$compiler" "$language" "$standard"
     done
+    keeps_its_table "$compiler" "$language"
     for use in push_on_view append_to_view reserve_view free_view push_on_constant push_word \
         append_words reserve_giants; do
         refused vectors "$compiler" "$language" $use

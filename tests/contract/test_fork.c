@@ -1,46 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fork: the child has one thread, every idle object that the parent had, and a library that works,
-   whatever the parent's other threads were doing.
-
-   A child checks with check(), which says on stderr what is wrong and ends it; the parent asserts
-   that the child ended well within a time. */
-#include "support.h"
-
-enum { CHILD_SECONDS = 60 };
+   whatever the parent's other threads were doing. */
+#include "fork_help.h"
 
 static void *objects[2000];
-
-#define check(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "in the child, %s:%d: %s\n", __FILE__, __LINE__, #condition);          \
-            _exit(1);                                                                              \
-        }                                                                                          \
-    } while (0)
-
-/* True in the child. A child that hangs dies of its alarm. */
-static bool forked(pid_t *child)
-{
-    fflush(NULL);
-    *child = fork();
-    if (*child == 0)
-        alarm(CHILD_SECONDS);
-    return *child == 0;
-}
-
-static bool has_ended_well(pid_t child)
-{
-    int status = 0;
-    bool well = child > 0 && waitpid(child, &status, 0) == child && status == 0;
-    if (!well)
-        print_message("a child ended with status 0x%x\n", (unsigned)status);
-    return well;
-}
-
-static void ended_well(pid_t child)
-{
-    assert_true(has_ended_well(child));
-}
 
 static tp_pool *pool_of(const tp_pool_options *options)
 {
@@ -183,8 +146,7 @@ static void in_a_child(unsigned depth)
             in_a_child(depth - 1);
             _exit(0);
         }
-        int status = 1;
-        check(waitpid(child, &status, 0) == child && status == 0);
+        check(has_ended_well(child));
         works_in_the_child(traffic.pool);
     }
     tp_pool_destroy(traffic.pool);

@@ -1,41 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fork in the midst of drops: what the parent's thread had doomed and not yet destructed, the child
    drops or hands out when it needs the room, whoever began it (a cycle, a trim, the end of a pool)
-   and however it asks for an object; and a destruct that forks goes on in the child.
+   and however it asks for an object; and a destruct that forks goes on in the child. */
+#include "fork_help.h"
 
-   A child checks with check(), which says on stderr what is wrong and ends it. */
-#include "support.h"
-
-enum { CHILD_SECONDS = 60, N = 4 };
+enum { N = 4 };
 
 static void *objects[100];
-
-#define check(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "in the child, %s:%d: %s\n", __FILE__, __LINE__, #condition);          \
-            _exit(1);                                                                              \
-        }                                                                                          \
-    } while (0)
-
-/* 0 in the child. A child that hangs dies of its alarm. */
-static pid_t fork_now(void)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0)
-        alarm(CHILD_SECONDS);
-    return child;
-}
-
-static bool has_ended_well(pid_t child)
-{
-    int status = 0;
-    bool well = child > 0 && waitpid(child, &status, 0) == child && status == 0;
-    if (!well)
-        fprintf(stderr, "a child ended with status 0x%x\n", (unsigned)status);
-    return well;
-}
 
 /* --- a thread that is stopped in its first destruct --- */
 
@@ -117,9 +88,9 @@ static void *tries(tp_pool *pool)
 
 static void the_child_gets_all(void *(*how)(void *), void *(*get)(tp_pool *pool))
 {
+    pid_t child;
     drop_begin(how, gated_destruct);
-    pid_t child = fork_now();
-    if (child == 0) {
+    if (forked(&child)) {
         drop.gated = false;
         for (unsigned i = 0; i < N; i++) {
             /* A drop may be under way here as well, on the child's service thread. */
@@ -158,10 +129,10 @@ static void the_child_of_a_trim_has_room(void **state)
 /* The pool is gone in the child as well: the next one takes its place. */
 static void the_child_of_a_destruction_ends_the_pool(void **state)
 {
+    pid_t child;
     (void)state;
     drop_begin(destroys, gated_destruct);
-    pid_t child = fork_now();
-    if (child == 0) {
+    if (forked(&child)) {
         drop.gated = false;
         tp_gc_collect();
         check(support_read(&drop.begun) == N);
@@ -193,10 +164,10 @@ static void static_destruct(void *object, void *context)
 
 static void the_child_may_create_a_static_pool_first(void **state)
 {
+    pid_t child;
     (void)state;
     drop_begin(trims, static_destruct);
-    pid_t child = fork_now();
-    if (child == 0) {
+    if (forked(&child)) {
         drop.gated = false;
         uint64_t *object = called_first_get();
         check(object != NULL);
@@ -222,7 +193,7 @@ static void forking_destruct(void *object, void *context)
     (void)object;
     (void)context;
     if (support_add(&drop.begun, 1) + 1 == FORK_AT)
-        destructs_child = fork_now();
+        (void)forked(&destructs_child);
 }
 
 /* With service=0: the thread that asks does the drops, and is in the child. Both processes find the
@@ -284,8 +255,7 @@ static void service_forks(void *object, void *context)
     (void)context;
     if (support_add(&drop.begun, 1) + 1 != FORK_AT)
         return;
-    service.child = fork_now();
-    if (service.child != 0)
+    if (!forked(&service.child))
         return;
     service.other = tp_pool_create(&(tp_pool_options){.size = 64}); /* starts a service thread */
     check(service.other != NULL);

@@ -198,10 +198,10 @@ static void beside_cycles_what_they_hold_is_whole(void **state)
 {
     pthread_t users[USERS];
     (void)state;
-    gc_ballast_load();
+    gc_ballast_load(GC_BALLAST);
     for (uintptr_t i = 0; i < USERS; i++)
         users[i] = support_thread(use, (void *)i);
-    for (unsigned i = 0; i < (support_in_mode() ? 15 : 60); i++)
+    for (unsigned i = 0; i < gc_less(60); i++)
         tp_gc_collect();
     while (support_read(&rounds) <= 10)
         gc_sleep_ms(1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Stores into the collected heap: what they do to the slots, and that nothing is lost when pointers
    go round, by each kind of store, while another thread collects without pause. */
-#include "gc_help.h"
+#include "gc_beside.h"
 
-enum { SLOTS = 20000, RUN_MS = 300, BLOCK = 512 };
+enum { SLOTS = 20000, BLOCK = 512 };
 
 /* --- what they do --- */
 
@@ -87,31 +87,11 @@ static void long_moves_are_as_memmove(void **state)
 
 /* --- nothing is lost --- */
 
-static unsigned stop_collecting;
-
-static void *collect_all_the_time(void *argument)
-{
-    (void)argument;
-    while (support_read(&stop_collecting) == 0)
-        tp_gc_collect();
-    return NULL;
-}
-
-static uint64_t random_state = 88172645463325252u;
-
-static size_t below(size_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % n;
-}
-
 /* Each of these moves pointers that nothing else leads to. */
 
 static void swap_by_stores(struct gc_node **slots)
 {
-    size_t i = below(SLOTS), j = below(SLOTS);
+    size_t i = gc_below(SLOTS), j = gc_below(SLOTS);
     struct gc_node *a = slots[i], *b = slots[j];
     tp_gc_store(&slots[i], b);
     tp_gc_store(&slots[j], a);
@@ -119,7 +99,7 @@ static void swap_by_stores(struct gc_node **slots)
 
 static void swap_by_exchanges(struct gc_node **slots)
 {
-    size_t i = below(SLOTS), j = below(SLOTS);
+    size_t i = gc_below(SLOTS), j = gc_below(SLOTS);
     struct gc_node *a = tp_gc_exchange(&slots[i], NULL);
     struct gc_node *b = tp_gc_exchange(&slots[j], a);
     if (i != j)
@@ -128,7 +108,7 @@ static void swap_by_exchanges(struct gc_node **slots)
 
 static void swap_by_cas(struct gc_node **slots)
 {
-    size_t i = below(SLOTS), j = below(SLOTS);
+    size_t i = gc_below(SLOTS), j = gc_below(SLOTS);
     struct gc_node *a = slots[i], *b = slots[j];
     if (!tp_gc_cas(&slots[i], a, b) || (i != j && !tp_gc_cas(&slots[j], b, a)))
         abort();
@@ -136,7 +116,7 @@ static void swap_by_cas(struct gc_node **slots)
 
 static void rotate(struct gc_node **slots)
 {
-    size_t i = below(SLOTS - BLOCK);
+    size_t i = gc_below(SLOTS - BLOCK);
     struct gc_node *first = slots[i], *last = slots[i + BLOCK - 1];
     if (i % 2 == 0) {
         tp_gc_move(&slots[i], &slots[i + 1], BLOCK - 1);
@@ -150,7 +130,7 @@ static void rotate(struct gc_node **slots)
 static void swap_by_moves(struct gc_node **slots)
 {
     static struct gc_node **between; /* pinned */
-    size_t i = below(SLOTS / BLOCK) * BLOCK, j = below(SLOTS / BLOCK) * BLOCK;
+    size_t i = gc_below(SLOTS / BLOCK) * BLOCK, j = gc_below(SLOTS / BLOCK) * BLOCK;
     if (between == NULL)
         between = tp_gc_pin(tp_gc_alloc_conservative(BLOCK * sizeof *between));
     tp_gc_move(between, &slots[i], BLOCK);
@@ -163,7 +143,7 @@ static void shuffle_in_an_edit(struct gc_node **slots)
 {
     tp_gc_edit_begin(slots);
     for (size_t n = 0; n < 100; n++) {
-        size_t i = below(SLOTS), j = below(SLOTS);
+        size_t i = gc_below(SLOTS), j = gc_below(SLOTS);
         struct gc_node *volatile *volatile_slots = slots;
         struct gc_node *a = volatile_slots[i];
         volatile_slots[i] = volatile_slots[j];
@@ -175,7 +155,7 @@ static void shuffle_in_an_edit(struct gc_node **slots)
 /* Of pointers into objects of their own: the object that is left behind becomes garbage. */
 static void copy_a_node(struct gc_node **slots)
 {
-    size_t i = below(SLOTS);
+    size_t i = gc_below(SLOTS);
     struct gc_node *copy = gc_node_make(slots[i]->value);
     tp_gc_store(&copy->next, slots[i]->next);
     tp_gc_store(&slots[i], copy);
@@ -184,7 +164,7 @@ static void copy_a_node(struct gc_node **slots)
 /* Pointers go from one object's field to another's. */
 static void swap_seconds(struct gc_node **slots)
 {
-    struct gc_node *a = slots[below(SLOTS)], *b = slots[below(SLOTS)];
+    struct gc_node *a = slots[gc_below(SLOTS)], *b = slots[gc_below(SLOTS)];
     struct gc_node *second = tp_gc_exchange(&a->next, b->next);
     tp_gc_store(&b->next, second);
 }
@@ -203,6 +183,19 @@ static void check_all_are_there(struct gc_node **slots)
     }
 }
 
+struct round {
+    void (*step)(struct gc_node **slots);
+    struct gc_node **slots;
+};
+
+static void step_often(void *context)
+{
+    const struct round *round = context;
+    for (int i = 0; i < 100; i++)
+        round->step(round->slots);
+    tp_gc_safepoint(); /* a store answers only while the barrier is on */
+}
+
 static void go_round(void (*step)(struct gc_node **slots))
 {
     struct gc_node **slots = tp_gc_pin(tp_gc_alloc_conservative(SLOTS * sizeof *slots));
@@ -211,19 +204,7 @@ static void go_round(void (*step)(struct gc_node **slots))
         tp_gc_store(&slots[i], gc_node_make(i));
         tp_gc_store(&slots[i]->next, gc_node_make(i));
     }
-    support_set(&stop_collecting, 0);
-    pthread_t collector = support_thread(collect_all_the_time, NULL);
-    uint64_t cycle = tp_gc_cycle();
-    int64_t end_ns = support_now_ns() + RUN_MS * INT64_C(1000000);
-    while (support_now_ns() < end_ns || tp_gc_cycle() < cycle + 3) {
-        for (int i = 0; i < 100; i++)
-            step(slots);
-        tp_gc_safepoint(); /* a store answers only while the barrier is on */
-    }
-    support_set(&stop_collecting, 1);
-    tp_gc_blocking_begin();
-    support_join(collector);
-    tp_gc_blocking_end();
+    beside_cycles(0, step_often, &(struct round){step, slots});
     check_all_are_there(slots);
     tp_gc_collect();
     check_all_are_there(slots);

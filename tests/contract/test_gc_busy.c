@@ -33,7 +33,7 @@ static int collectors_are_cancelled(void)
 {
     enum { TURNS = 20 };
     alarm(HANG_S);
-    gc_ballast_load();
+    gc_ballast_load(GC_BALLAST);
     pthread_t beside = support_thread(poll_now_and_then, NULL);
     for (unsigned i = 0; i < TURNS; i++) {
         unsigned stopped = 0;

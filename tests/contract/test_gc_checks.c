@@ -5,64 +5,38 @@
 #include <link.h>
 #include <malloc.h>
 
+#include "fork_help.h"
 #include "gc_help.h"
-
-enum { HANG_S = 60 };
 
 /* --- a fork beside the check --- */
 
 enum { NODES = 60000, FORKS = 8 };
 
-static struct gc_node *root;
-
-static void *collect_for_ever(void *nothing)
-{
-    for (;;)
-        tp_gc_collect();
-    return nothing;
-}
-
-static void list_make(void *nothing)
-{
-    (void)nothing;
-    for (unsigned i = 0; i < NODES; i++) {
-        struct gc_node *node = gc_node_make(i);
-        tp_gc_store(&node->next, root);
-        tp_gc_store(&root, node);
-    }
-}
-
 static __attribute__((noreturn)) void in_the_child(void)
 {
-    unsigned n = NODES;
-    alarm(HANG_S);
     tp_gc_blocking_end();
     for (int i = 0; i < 2; i++)
         tp_gc_collect();
-    for (const struct gc_node *node = root; node != NULL; node = node->next)
-        if (!gc_node_is_whole(node) || node->value != --n)
-            _exit(2);
-    _exit(n == 0 ? 0 : 3);
+    check(gc_list_is_whole(gc_ballast, NODES));
+    _exit(0);
 }
 
 static int forks(void)
 {
-    int status = 0;
-    if (tp_gc_root_add(&root, sizeof root) != 0)
-        return 1;
-    gc_elsewhere(list_make, NULL);
-    support_thread(collect_for_ever, NULL);
-    for (unsigned i = 0; i < FORKS && status == 0; i++) {
+    static unsigned never;
+    bool well = true;
+    gc_ballast_load(NODES);
+    support_thread(gc_collect_until, &never);
+    for (unsigned i = 0; i < FORKS && well; i++) {
+        pid_t child;
         tp_gc_blocking_begin();
         support_sleep_ms(1 + i * 7 % 20);
-        pid_t child = fork();
-        if (child == 0)
+        if (forked(&child))
             in_the_child();
-        if (child < 0 || waitpid(child, &status, 0) != child)
-            status = -1;
+        well = has_ended_well(child);
         tp_gc_blocking_end();
     }
-    return status != 0;
+    return !well;
 }
 
 static void a_child_of_the_check_collects(void **state)
@@ -106,7 +80,7 @@ static void *use_the_loader(void *nothing)
 static int collect_beside(void *(*thread)(void *))
 {
     enum { CYCLES = 10 };
-    alarm(HANG_S);
+    alarm(CHILD_SECONDS);
     (void)!tp_gc_alloc_leaf(16);
     support_thread(thread, NULL);
     support_sleep_ms(20);

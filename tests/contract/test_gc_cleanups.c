@@ -3,6 +3,7 @@
    whole. */
 #include <sys/syscall.h>
 
+#include "fork_help.h"
 #include "gc_help.h"
 
 static struct gc_node *root;
@@ -290,10 +291,10 @@ static void beside_cycles_each_runs_once(void **state)
 {
     pthread_t adders[ADDERS];
     (void)state;
-    gc_ballast_load();
+    gc_ballast_load(GC_BALLAST);
     for (unsigned i = 0; i < ADDERS; i++)
         adders[i] = support_thread(add_and_forget, NULL);
-    for (unsigned i = 0; i < (support_in_mode() ? 50 : 200); i++)
+    for (unsigned i = 0; i < gc_less(200); i++)
         tp_gc_collect();
     support_set(&stop, 1);
     do {
@@ -375,19 +376,18 @@ static void in_child(void *arg)
 
 static int fork_and_collect(void)
 {
+    pid_t child;
     roots_add();
     gc_elsewhere(make, (void *)(uintptr_t)in_child);
-    pid_t child = fork();
+    bool is_child = forked(&child);
     tp_gc_store(&root, (struct gc_node *)NULL);
-    if (child == 0) {
-        tp_gc_collect();
-        tp_gc_collect();
-        _exit(child_ran ? 0 : 1);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
     tp_gc_collect();
-    return status != 0 || !child_ran;
+    if (is_child) {
+        tp_gc_collect();
+        check(child_ran);
+        _exit(0);
+    }
+    return !has_ended_well(child) || !child_ran;
 }
 
 static void they_run_in_a_forks_child_too(void **state)

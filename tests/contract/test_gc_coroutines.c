@@ -150,7 +150,6 @@ static void *resume_in_another(void *argument)
 static void a_coroutine_may_go_on_in_another_thread(void **state)
 {
     struct relay relay = {coroutine_map(), SUPPORT_GATE_INIT, SUPPORT_GATE_INIT};
-    void *result;
     (void)state;
     coroutine_begin(relay.coroutine, hold_and_yield);
     assert_int_equal(tp_gc_stack_add(relay.coroutine, STACK_BYTES), 0);
@@ -159,10 +158,7 @@ static void a_coroutine_may_go_on_in_another_thread(void **state)
     support_gate_wait(&relay.added);
     assert_int_equal(tp_gc_stack_remove(relay.coroutine), 0);
     support_gate_open(&relay.removed);
-    tp_gc_blocking_begin();
-    assert_int_equal(pthread_join(other, &result), 0);
-    tp_gc_blocking_end();
-    assert_non_null(result);
+    assert_non_null(gc_join_result(other));
     munmap(relay.coroutine, STACK_BYTES);
 }
 

@@ -2,23 +2,11 @@
 /* Heaps near their goal and near their limit: many sizes do not make cycles follow each other, what
    is garbage is found before an allocation fails, and a cleanup that waits for its allocating
    thread hangs nobody. */
-#include <pthread.h>
-
-#include "support.h"
+#include "gc_help.h"
 
 enum { RING = 4000, ALLOCATIONS = support_sanitized ? 100000 : 400000 };
 
 static char *ring[RING];
-static uint64_t random_state = 88172645463325252u;
-
-static size_t below(size_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % n;
-}
-
 /* About 1.2 MB live, in some 30 size classes; how many allocations failed. */
 static unsigned churn(void)
 {
@@ -26,9 +14,9 @@ static unsigned churn(void)
     if (tp_gc_root_add(ring, sizeof ring) != 0)
         return ALLOCATIONS;
     for (unsigned i = 0; i < ALLOCATIONS; i++) {
-        char *fresh = tp_gc_alloc_leaf(16 + below(500));
+        char *fresh = tp_gc_alloc_leaf(16 + gc_below(500));
         failures += fresh == NULL;
-        tp_gc_store(&ring[below(RING)], fresh);
+        tp_gc_store(&ring[gc_below(RING)], fresh);
     }
     return failures;
 }

@@ -132,9 +132,10 @@ __attribute__((noinline)) static void pin_another(size_t i)
     pinned[i] = ~(uintptr_t)node;
 }
 
-static void pin_some(void)
+static void pin_some(void *nothing)
 {
-    pin_another(below(PINNED));
+    (void)nothing;
+    pin_another(gc_below(PINNED));
     let_a_cycle_begin();
     pin_anew();
     let_a_cycle_begin();
@@ -145,7 +146,7 @@ static void pins_come_and_go_in_cycles(void **state)
     (void)state;
     for (size_t i = 0; i < PINNED; i++)
         pin_another(i);
-    beside_cycles(pin_some);
+    beside_cycles(BALLAST, pin_some, NULL);
     for (size_t i = 0; i < SUPPORT_COUNT(pinned); i++)
         tp_gc_unpin((void *)~pinned[i]);
 }

@@ -341,7 +341,6 @@ static void *wait_for_one(void *arg)
 /* With no signal, one that waits unannounced would hold up the cycle, with a line that says so. */
 static int collect_beside_a_waiter(void)
 {
-    void *got = NULL;
     tp_pool *pool =
         tp_pool_create(&(tp_pool_options){.gc_type = &item_type, .live_max = 1, .name = "one"});
     struct item *item = tp_pool_get(pool);
@@ -353,9 +352,7 @@ static int collect_beside_a_waiter(void)
     for (unsigned i = 0; i < 3; i++)
         tp_gc_collect();
     tp_pool_put(pool, item);
-    tp_gc_blocking_begin();
-    pthread_join(waiter, &got);
-    tp_gc_blocking_end();
+    void *got = gc_join_result(waiter);
     tp_pool_destroy(pool);
     return got == pool ? 0 : 1;
 }

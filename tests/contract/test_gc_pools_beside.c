@@ -101,11 +101,11 @@ static void run_traffic(unsigned flags)
                                                      .flags = flags});
     assert_non_null(traffic.pool);
     pthread_t users[USERS + 1];
-    gc_ballast_load();
+    gc_ballast_load(GC_BALLAST);
     for (unsigned i = 0; i < USERS; i++)
         users[i] = support_thread(use, &traffic);
     users[USERS] = support_thread(use_many, &traffic);
-    for (unsigned i = 0; i < (support_in_mode() ? 15 : 60); i++)
+    for (unsigned i = 0; i < gc_less(60); i++)
         tp_gc_collect();
     support_set(&traffic.stop, 1);
     for (unsigned i = 0; i <= USERS; i++)

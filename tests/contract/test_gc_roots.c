@@ -118,16 +118,16 @@ static void wrong_ranges_are_refused(void **state)
 /* One in two words is a range, added and removed in any order; each holds an object. */
 static void there_may_be_many(void **state)
 {
-    enum { RANGES = 6000, STEPS = 30000, KEPT = 50 };
+    enum { RANGES = support_sanitized ? 1500 : 6000, STEPS = 5 * RANGES, KEPT = 50 };
     static struct gc_node *slots[2 * RANGES];
     static bool added[RANGES];
     struct made made[KEPT];
     (void)state;
     for (size_t step = 0; step < STEPS; step++) {
-        size_t i = below(RANGES);
+        size_t i = gc_below(RANGES);
         errno = 0;
         int expected = added[i] ? -1 : 0;
-        if (below(3) != 0) {
+        if (gc_below(3) != 0) {
             assert_int_equal(tp_gc_root_add(&slots[2 * i], 8), expected);
             added[i] = true;
         } else {
@@ -172,13 +172,14 @@ static void a_range_may_be_long(void **state)
 /* --- while another thread collects --- */
 
 /* Nobody reads it after it was removed: it is not there any more. */
-static void add_remove_unmap(void)
+static void add_remove_unmap(void *nothing)
 {
-    size_t bytes = 4096 * (1 + below(200));
+    (void)nothing;
+    size_t bytes = 4096 * (1 + gc_below(200));
     char *pages = pages_map(bytes);
     assert_int_equal(tp_gc_root_add(pages, bytes), 0);
     memset(pages, 1, bytes);
-    if (below(2) == 0)
+    if (gc_below(2) == 0)
         support_sleep_ms(1);
     assert_int_equal(tp_gc_root_remove(pages), 0);
     munmap(pages, bytes);
@@ -187,11 +188,9 @@ static void add_remove_unmap(void)
 static void a_removed_range_is_not_read(void **state)
 {
     (void)state;
-    beside_cycles(add_remove_unmap);
+    beside_cycles(BALLAST, add_remove_unmap, NULL);
 }
 
-/* Some polls, and some time between them: so a cycle gets as far as reading the roots, and perhaps
-   no further. */
 /* Objects go from a range to the next, which is added when the roots were read, perhaps; in between
    the stack alone leads to them, and afterwards no more. */
 enum { MOVED = 64 };
@@ -213,8 +212,9 @@ __attribute__((noinline)) static void move_out_and_in(struct gc_node **next)
         held[i] = NULL;
 }
 
-static void move_on(void)
+static void move_on(void *nothing)
 {
+    (void)nothing;
     struct gc_node **next = calloc(MOVED, sizeof *next);
     assert_non_null(next);
     move_out_and_in(next);
@@ -237,7 +237,7 @@ static void a_range_may_be_added_in_a_cycle(void **state)
         tp_gc_store(&current[i], gc_node_make(i));
         tp_gc_store(&current[i]->next, gc_node_make(i));
     }
-    beside_cycles(move_on);
+    beside_cycles(BALLAST, move_on, NULL);
     assert_int_equal(tp_gc_root_remove(current), 0);
     free(current);
 }
@@ -248,21 +248,17 @@ static void *add_and_remove(void *range)
     return done ? range : NULL;
 }
 
-static void on_a_fresh_thread(void)
+static void on_a_fresh_thread(void *nothing)
 {
+    (void)nothing;
     static struct gc_node *range[8];
-    void *result;
-    pthread_t thread = support_thread(add_and_remove, range);
-    tp_gc_blocking_begin();
-    pthread_join(thread, &result);
-    tp_gc_blocking_end();
-    assert_ptr_equal(result, range);
+    assert_ptr_equal(gc_join_result(support_thread(add_and_remove, range)), range);
 }
 
 static void any_thread_may_add_one(void **state)
 {
     (void)state;
-    beside_cycles(on_a_fresh_thread);
+    beside_cycles(BALLAST, on_a_fresh_thread, NULL);
 }
 
 /* A pool's object is a root range as long as it is one. Before the first collected allocation, and

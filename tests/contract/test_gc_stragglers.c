@@ -43,7 +43,7 @@ static void straggler_end(struct straggler *straggler)
 {
     support_set(&straggler->stop, 1);
     assert_int_equal(write(straggler->ends[1], "x", 1), 1);
-    support_join(straggler->thread);
+    gc_join(straggler->thread);
     close(straggler->ends[0]);
     close(straggler->ends[1]);
     assert_true(straggler->alive);
@@ -229,11 +229,11 @@ static void a_loop_of_stores_is_interrupted(void **state)
     straggler_run(&straggler);
     straggler = (struct straggler){.name = "stores", .wait = wait_by_stores};
     straggler_start(&straggler);
-    pthread_t other = support_thread(collect_until, &stop); /* two that ask */
+    pthread_t other = support_thread(gc_collect_until, &stop); /* two that ask */
     for (unsigned i = 0; i < 20; i++)
         tp_gc_collect();
     support_set(&stop, 1);
-    support_join(other);
+    gc_join(other);
     straggler_end(&straggler);
     assert_int_equal(wrong, 0);
 }
@@ -324,7 +324,7 @@ static void vector_registers_are_searched(void **state)
     (void)collect_ms();
     (void)collect_ms();
     support_set(&straggler.stop, 1);
-    support_join(straggler.thread);
+    gc_join(straggler.thread);
     assert_true(straggler.alive);
 }
 #define VECTOR_TESTS cmocka_unit_test(vector_registers_are_searched),
@@ -334,9 +334,10 @@ static void vector_registers_are_searched(void **state)
 
 /* --- a barrier's block that takes long: each signal in it sets the thread back to its start --- */
 
-#if defined(__x86_64__) && defined(TP_DETAIL_GC_BLOCKS)
+#if defined(TP_DETAIL_GC_BLOCKS)
 static unsigned begun; /* how often the block was */
 
+#if defined(__x86_64__)
 static void wait_in_block(struct straggler *straggler)
 {
     __asm__ volatile(TP_DETAIL_GC_BLOCK_BEGIN "incl %[begun]\n"
@@ -347,6 +348,19 @@ static void wait_in_block(struct straggler *straggler)
                      : [stop] "m"(straggler->stop)
                      : "memory", "cc");
 }
+#else
+static void wait_in_block(struct straggler *straggler)
+{
+    __asm__ volatile(TP_DETAIL_GC_BLOCK_BEGIN "ldr w9, %[begun]\n\t"
+                                              "add w9, w9, #1\n\t"
+                                              "str w9, %[begun]\n"
+                                              "3:\tldr w9, %[stop]\n\t"
+                                              "cbz w9, 3b\n" TP_DETAIL_GC_BLOCK_END
+                     : [begun] "+Q"(begun)
+                     : [stop] "Q"(straggler->stop)
+                     : "memory", "x9");
+}
+#endif
 
 static void blocks_are_begun_again(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Threads of the collected heap: attaching and leaving, exit handlers, fork, longjmp. */
+#include "fork_help.h"
 #include "gc_threads_help.h"
 
 /* --- attaching and leaving --- */
@@ -50,16 +51,16 @@ static void many_threads_come_and_go(void **state)
     unsigned stop = 0;
     (void)state;
     wrong = 0;
-    pthread_t collector = support_thread(collect_until, &stop);
+    pthread_t collector = support_thread(gc_collect_until, &stop);
     for (uintptr_t round = 0; round < ROUNDS; round++) {
         pthread_t threads[AT_ONCE];
         for (uintptr_t i = 0; i < AT_ONCE; i++)
             threads[i] = support_thread(live_shortly, (void *)(round + i));
         for (unsigned i = 0; i < AT_ONCE; i++)
-            support_join(threads[i]);
+            gc_join(threads[i]);
     }
     support_set(&stop, 1);
-    support_join(collector);
+    gc_join(collector);
     assert_int_equal(wrong, 0);
 }
 
@@ -111,27 +112,24 @@ static void exit_handlers_may_allocate(void **state)
 /* --- fork and longjmp --- */
 
 /* Allocates and collects, in this thread and in another. */
-static int use_in_child(const struct node *list)
+static void use_in_child(const struct node *list)
 {
     for (unsigned round = 0; round < 3; round++) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, live_shortly, NULL) != 0)
-            return 2;
+        check(pthread_create(&thread, NULL, live_shortly, NULL) == 0);
         (void)live_shortly(NULL);
         tp_gc_collect();
-        if (pthread_join(thread, NULL) != 0)
-            return 3;
+        gc_join(thread);
     }
     for (uint64_t i = 100; i-- > 0; list = list->next)
-        if (list == NULL || list->number != i)
-            return 4;
-    return support_read(&wrong) == 0 ? 0 : 5;
+        check(list != NULL && list->number == i);
+    check(support_read(&wrong) == 0);
 }
 
 static void *fork_here(void *nothing)
 {
     struct node *list = NULL;
-    int status;
+    pid_t child;
     (void)nothing;
     for (uint64_t i = 0; i < 100; i++) {
         struct node *node = make();
@@ -139,13 +137,11 @@ static void *fork_here(void *nothing)
         node->number = i;
         list = node;
     }
-    pid_t child = fork();
-    if (child == 0)
-        _exit(use_in_child(list)); /* the threads beside it are not there */
-    tp_gc_blocking_begin();
-    pid_t ended = waitpid(child, &status, 0);
-    tp_gc_blocking_end();
-    if (child < 0 || ended != child || status != 0 || list->number != 99)
+    if (forked(&child)) {
+        use_in_child(list); /* the threads beside it are not there */
+        _exit(0);
+    }
+    if (!has_ended_well(child) || list->number != 99)
         support_add(&wrong, 1);
     return NULL;
 }
@@ -166,7 +162,7 @@ static void a_child_allocates_and_collects(void **state)
     if (support_tsan) /* it cannot follow threads in the child of a threaded process */
         skip();
     wrong = 0;
-    busy[0] = support_thread(collect_until, &stop);
+    busy[0] = support_thread(gc_collect_until, &stop);
     busy[1] = support_thread(live_until, &stop);
     for (unsigned i = 0; i < 3; i++) {
         fork_here(NULL);
@@ -174,7 +170,7 @@ static void a_child_allocates_and_collects(void **state)
     }
     support_set(&stop, 1);
     for (unsigned i = 0; i < 2; i++)
-        support_join(busy[i]);
+        gc_join(busy[i]);
     assert_int_equal(wrong, 0);
 }
 
@@ -197,7 +193,7 @@ static void longjmp_over_stores_is_safe(void **state)
 {
     unsigned stop = 0;
     (void)state;
-    pthread_t collector = support_thread(collect_until, &stop);
+    pthread_t collector = support_thread(gc_collect_until, &stop);
     struct node *volatile parent = make();
     go_deeper = store_and_jump;
     for (volatile unsigned i = 0; i < 300; i++) {
@@ -209,9 +205,7 @@ static void longjmp_over_stores_is_safe(void **state)
         assert_int_equal(length, 22);
     }
     support_set(&stop, 1);
-    tp_gc_blocking_begin();
-    support_join(collector);
-    tp_gc_blocking_end();
+    gc_join(collector);
 }
 
 int main(int argc, char **argv)

@@ -212,7 +212,7 @@ static void beside_cycles_they_give_out_whole_objects(void **state)
     static tp_gc_weak *more[MORE];
     pthread_t users[USERS];
     (void)state;
-    gc_ballast_load();
+    gc_ballast_load(GC_BALLAST);
     for (unsigned i = 0; i < MORE; i++)
         more[i] = tp_gc_weak_make(gc_ballast);
     for (unsigned i = 0; i < PLACES; i++) {
@@ -222,7 +222,7 @@ static void beside_cycles_they_give_out_whole_objects(void **state)
     assert_int_equal(tp_gc_root_add(places, sizeof places), 0);
     for (uintptr_t i = 0; i < USERS; i++)
         users[i] = support_thread(use, (void *)i);
-    unsigned cycles = support_in_mode() ? 50 : 200;
+    unsigned cycles = gc_less(200);
     for (unsigned i = 0; i < cycles; i++)
         tp_gc_collect();
     support_set(&stop, 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Callbacks that call the library again, in other pools and in their own, that wait and fork within
    a wait, and that are cancelled: counts, waiters and bounds are right afterwards. */
-#include "support.h"
+#include "fork_help.h"
 
-enum { CHILD_SECONDS = 60, MANY = 200 };
+enum { MANY = 200 };
 
 static void *objects[MANY];
 
@@ -171,10 +171,7 @@ static void *waiting_make(void *context)
     support_set(&waits.forks, 0);
     if (tp_pool_get(waits.inner) != NULL || tp_pool_get_wait(waits.inner, 1000000) != NULL)
         return NULL; /* it is at its bound: both look, and the second sleeps */
-    fflush(NULL);
-    waits.child = fork();
-    if (waits.child == 0)
-        alarm(CHILD_SECONDS);
+    (void)forked(&waits.child);
     support_set(&waits.forked, 1);
     waits.waiting_within = (unsigned)support_stats(waits.outer).waiting;
     return malloc(64);
@@ -214,7 +211,6 @@ static int after_the_wait(void *object)
 
 static void waits_nest_and_fork(void **state)
 {
-    int status = 0;
     (void)state;
     waits.outer = pool_of(&(tp_pool_options){
         .make = waiting_make, .destruct = just_free, .keep = never_keep, .live_max = 1});
@@ -231,8 +227,7 @@ static void waits_nest_and_fork(void **state)
     }
     support_join(putter);
     assert_int_equal(line, 0);
-    assert_int_equal(waitpid(waits.child, &status, 0), waits.child);
-    assert_int_equal(status, 0);
+    ended_well(waits.child);
     tp_pool_put(waits.inner, kept);
     tp_pool_destroy(waits.inner);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Scratch arenas: two a thread, conflicts, nesting, the thread's end, fork, what aborts. */
 #include "arena_help.h"
+#include "fork_help.h"
 
 static tp_arena *begun(tp_arena *conflict)
 {
@@ -180,24 +181,21 @@ static void scratch_in_exit_handlers_is_not_lost(void **state)
 
 static void fork_keeps_the_forking_threads(void **state)
 {
+    pid_t child;
     (void)state;
-    int status;
     tp_arena *scratch = begun(NULL);
     char *memory = arena_take(scratch, 100);
     arena_mark(memory, 100, 1);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        bool whole = arena_is_marked(memory, 100, 1);
+    if (forked(&child)) {
+        check(arena_is_marked(memory, 100, 1));
         tp_arena *again = tp_scratch_begin(NULL);
-        whole = whole && again == scratch && tp_arena_alloc(again, 100000) != NULL;
+        check(again == scratch && tp_arena_alloc(again, 100000) != NULL);
         tp_scratch_end(again);
         tp_scratch_end(scratch);
         use_scratch(NULL);
-        _exit(whole ? 0 : 1);
+        _exit(0);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    ended_well(child);
     tp_scratch_end(scratch);
 }
 

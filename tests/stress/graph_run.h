@@ -93,60 +93,75 @@ static void walk(struct graph_thread *thread)
     graph_local_set(thread, some_local(thread), at);
 }
 
-static void store(struct graph_thread *thread)
+/* A link of some object, locked, and what shall be there. */
+struct change {
+    struct entry *entry;
+    struct object *object, *value, **slot;
+    uint64_t *shadow; /* the number of what is there */
+    uint64_t number;  /* of the value */
+};
+
+/* False: there is no such link. */
+static bool change_begin(struct graph_thread *thread, struct change *change)
 {
     uint32_t link;
-    struct object *object, *value = some_object(thread);
-    struct entry *entry = lock_some(thread, &object, &link);
-    if (entry == NULL)
+    change->value = some_object(thread);
+    change->entry = lock_some(thread, &change->object, &link);
+    if (change->entry == NULL)
+        return false;
+    change->slot = graph_slot(change->object, change->entry, link);
+    change->shadow = &change->entry->targets[link];
+    change->number = graph_number(change->value);
+    return true;
+}
+
+static void change_end(struct change *change, bool done)
+{
+    if (done)
+        *change->shadow = change->number;
+    graph_unlock(&change->entry->lock);
+}
+
+static void store(struct graph_thread *thread)
+{
+    struct change change;
+    if (!change_begin(thread, &change))
         return;
-    uint64_t number = graph_number(value);
-    struct object **slot = graph_slot(object, entry, link);
-    loaded(graph_load(slot), entry->targets[link], "before a store");
+    loaded(graph_load(change.slot), *change.shadow, "before a store");
     if (stress_below(&thread->random, 8) == 0) {
-        tp_gc_edit_begin(object);
-        __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+        tp_gc_edit_begin(change.object);
+        __atomic_store_n(change.slot, change.value, __ATOMIC_RELEASE);
         if (stress_below(&thread->random, 4) == 0)
             tp_gc_safepoint();
-        tp_gc_edit_end(object);
+        tp_gc_edit_end(change.object);
     } else {
-        tp_gc_store(slot, value);
+        tp_gc_store(change.slot, change.value);
     }
-    entry->targets[link] = number;
-    graph_unlock(&entry->lock);
+    change_end(&change, true);
 }
 
 static void exchange(struct graph_thread *thread)
 {
-    uint32_t link;
-    struct object *object, *value = some_object(thread);
-    struct entry *entry = lock_some(thread, &object, &link);
-    if (entry == NULL)
+    struct change change;
+    if (!change_begin(thread, &change))
         return;
-    uint64_t number = graph_number(value), before = entry->targets[link];
-    struct object *old = tp_gc_exchange(graph_slot(object, entry, link), value);
-    entry->targets[link] = number;
-    graph_unlock(&entry->lock);
+    uint64_t before = *change.shadow;
+    struct object *old = tp_gc_exchange(change.slot, change.value);
+    change_end(&change, true);
     loaded(old, before, "exchange");
     graph_local_set(thread, some_local(thread), old);
 }
 
 static void compare_and_swap(struct graph_thread *thread)
 {
-    uint32_t link;
-    struct object *object, *value = some_object(thread);
-    struct entry *entry = lock_some(thread, &object, &link);
-    if (entry == NULL)
+    struct change change;
+    if (!change_begin(thread, &change))
         return;
-    uint64_t number = graph_number(value);
-    struct object **slot = graph_slot(object, entry, link);
-    struct object *old = graph_load(slot);
-    bool fails = stress_below(&thread->random, 4) == 0 && old != object;
-    bool swapped = tp_gc_cas(slot, fails ? object : old, value);
+    struct object *old = graph_load(change.slot);
+    bool fails = stress_below(&thread->random, 4) == 0 && old != change.object;
+    bool swapped = tp_gc_cas(change.slot, fails ? change.object : old, change.value);
     STRESS_CHECK(swapped == !fails, "tp_gc_cas: %d", swapped);
-    if (swapped)
-        entry->targets[link] = number;
-    graph_unlock(&entry->lock);
+    change_end(&change, swapped);
 }
 
 /* Within an object, where links lie side by side. */

@@ -4,7 +4,7 @@
 
    Linked with -Wl,--wrap for what arenas get memory by. It runs without sequences, where each
    allocation is a call. */
-#include "heap_help.h"
+#include "format_help.h"
 
 #include "kit/arena.h"
 
@@ -14,8 +14,6 @@ bool __real_tpi_os_hide(void *at, size_t bytes);
 void *__wrap_tp_detail_heap_alloc(size_t size);
 void *__wrap_tpi_large_alloc(size_t bytes, size_t align, bool zeroed);
 bool __wrap_tpi_os_hide(void *at, size_t bytes);
-int __real_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
-int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
 
 static struct help_random chance = {1};
 static unsigned refuse_one_in; /* 0: none */
@@ -46,17 +44,6 @@ void *__wrap_tpi_large_alloc(size_t bytes, size_t align, bool zeroed)
 bool __wrap_tpi_os_hide(void *at, size_t bytes)
 {
     return !refused() && __real_tpi_os_hide(at, bytes);
-}
-
-/* Formatting takes memory of libc's for many digits; so the second of two may fail. */
-static unsigned formats_until_refusal; /* 0: none */
-
-int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments)
-{
-    if (formats_until_refusal == 0 || --formats_until_refusal != 0)
-        return __real_vsnprintf(at, room, format, arguments);
-    errno = ENOMEM;
-    return -1;
 }
 
 static uint64_t heap_live(void)

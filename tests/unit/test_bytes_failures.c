@@ -5,7 +5,7 @@
    Linked with -Wl,--wrap for tp_detail_heap_alloc and tp_heap_realloc, which buffers' memory comes
    from, and tp_heap_alloc_aligned, which pools and their objects come from; and for vsnprintf.
    Sequences are off, so that no allocation is inlined. */
-#include "heap_help.h"
+#include "format_help.h"
 
 #include "kit/kit.h"
 
@@ -17,8 +17,6 @@ void *__real_tp_heap_realloc(void *memory, size_t size);
 void *__wrap_tp_heap_realloc(void *memory, size_t size);
 void *__real_tp_heap_alloc_aligned(size_t align, size_t size);
 void *__wrap_tp_heap_alloc_aligned(size_t align, size_t size);
-int __real_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
-int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments);
 
 static bool refuse_memory, refuse_objects;
 static unsigned refusals;
@@ -43,17 +41,6 @@ void *__wrap_tp_heap_realloc(void *memory, size_t size)
 void *__wrap_tp_heap_alloc_aligned(size_t align, size_t size)
 {
     return refused(refuse_objects) ? NULL : __real_tp_heap_alloc_aligned(align, size);
-}
-
-/* Formatting takes memory of libc's for many digits; so the second of two may fail. */
-static unsigned formats_until_refusal; /* 0: none */
-
-int __wrap_vsnprintf(char *at, size_t room, const char *format, va_list arguments)
-{
-    if (formats_until_refusal == 0 || --formats_until_refusal != 0)
-        return __real_vsnprintf(at, room, format, arguments);
-    errno = ENOMEM;
-    return -1;
 }
 
 /* --- buffers --- */

@@ -321,6 +321,46 @@ static void numbers_run_out(void **state)
     assert_ptr_equal(single(&pair_type), single(&link_type));
 }
 
+/* --- spans --- */
+
+static void check_list(struct tpi_layout *layout)
+{
+    for (uint32_t i = 0; i < layout->count; i++)
+        assert_int_equal(tpi_layout_span(layout, i)->place, i);
+}
+
+/* The list of a layout without any object. It grows by tables: no place ever moves. */
+static void spans_of_a_layout(void **state)
+{
+    (void)state;
+    enum { N = 10 * TPI_TABLE_SPANS };
+    struct tpi_layout *layout = tpi_layout_numbered(tpi_layout_leaf(7));
+    struct tpi_span *spans = calloc(N, sizeof *spans), ***places = calloc(N, sizeof *places);
+    assert_non_null(spans);
+    assert_non_null(places);
+    assert_int_equal(layout->count, 0);
+    for (uint32_t i = 0; i < N; i++) {
+        assert_true(tpi_layout_span_add(layout, &spans[i]));
+        places[i] = tpi_layout_place(layout, i);
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        assert_ptr_equal(tpi_layout_place(layout, i), places[i]);
+        assert_ptr_equal(tpi_layout_span(layout, i), &spans[i]);
+    }
+    check_list(layout);
+    for (uint32_t i = 0; i < N; i += 3)
+        tpi_layout_span_remove(layout, &spans[i]);
+    check_list(layout);
+    for (uint32_t i = 0; i < N; i += 3)
+        assert_true(tpi_layout_span_add(layout, &spans[i]));
+    check_list(layout);
+    assert_int_equal(layout->count, N);
+    while (layout->count > 0)
+        tpi_layout_span_remove(layout, tpi_layout_span(layout, layout->count / 2));
+    free(places);
+    free(spans);
+}
+
 static void fork_locks(void **state)
 {
     (void)state;
@@ -342,6 +382,7 @@ int main(void)
         cmocka_unit_test(a_type_that_goes_away),
         cmocka_unit_test(arrays_whose_pointers_are_not_aligned),
         cmocka_unit_test(one_pattern_in_many_classes),
+        cmocka_unit_test(spans_of_a_layout),
         cmocka_unit_test(numbers_run_out), /* last but one */
         cmocka_unit_test(fork_locks),
     };

@@ -262,6 +262,25 @@ static void large_objects_are_read_in_pieces(void **state)
                      (N + 1) * sizeof *last + tpi_align_up(N * sizeof *array, TPI_PAGE_BYTES));
 }
 
+/* Who assists is held up by what it asked for, and by no larger piece. */
+static void a_piece_is_no_more_than_what_is_asked_for(void **state)
+{
+    (void)state;
+    enum { N = 100000, BYTES = 4096 };
+    struct knot **array = tp_gc_alloc_conservative(N * sizeof *array);
+    for (size_t i = 0; i < N; i++)
+        array[i] = make_knot();
+    begin();
+    assert_true(shade_one(array, false));
+    uint64_t before = tpi_marked_bytes();
+    assert_true(tpi_mark_some(BYTES) >= BYTES);
+    assert_true(tpi_marked_bytes() > before);
+    assert_true(tpi_marked_bytes() - before <= 2 * BYTES / 8 * sizeof(struct knot));
+    tpi_mark_drain();
+    for (size_t i = 0; i < N; i++)
+        assert_true(marked(array[i]));
+}
+
 static void a_typed_array_crosses_pieces(void **state)
 {
     (void)state;
@@ -420,6 +439,7 @@ int main(void)
         cmocka_unit_test(shading_fields_reads_them_now),
         cmocka_unit_test(words_of_a_range_are_aligned_and_whole),
         cmocka_unit_test(large_objects_are_read_in_pieces),
+        cmocka_unit_test(a_piece_is_no_more_than_what_is_asked_for),
         cmocka_unit_test(a_typed_array_crosses_pieces),
         cmocka_unit_test(many_mark_and_the_drain_waits_for_all),
         cmocka_unit_test(a_leaf_without_a_buffer_is_black),

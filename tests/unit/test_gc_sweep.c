@@ -232,6 +232,127 @@ static void spans_of_others_are_let_alone(void **state)
     help_check_heap();
 }
 
+/* --- how long a mutator is held up --- */
+
+enum { SPANS = 200 }; /* more than a mutator looks at in one call */
+
+static struct tpi_layout *node_layout(void)
+{
+    return tpi_layout_numbered((uint32_t)node_type.single);
+}
+
+/* A cycle has marked everything in SPANS spans and more, and nothing is swept. */
+static void all_live_and_unswept(void)
+{
+    static struct node *nodes[SPANS * 400];
+    size_t n = 0;
+    help_clear();
+    while (node_layout()->count < SPANS)
+        nodes[n++] = node_new();
+    for (size_t i = 0; i < RUN_SLOTS; i++)
+        nodes[n++] = node_new();
+    help_black();
+    for (size_t i = 0; i < n; i++)
+        help_mark(nodes[i]);
+    tpi_sweep_begin();
+    help_answer_off();
+    tpi_runs_release(tpi_mutator_self);
+}
+
+static size_t count_swept(void)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < node_layout()->count; i++)
+        count += tpi_layout_span(node_layout(), i)->swept == tpi_sweep_epoch();
+    return count;
+}
+
+/* Those that runs were in have room still; until they are given back they are this thread's. */
+static size_t take_roomy(struct tpi_span **spans, size_t most)
+{
+    size_t n = 0;
+    while (n < most && (spans[n] = tpi_sweep_for(node_layout(), tpi_mutator_self)) != NULL)
+        n++;
+    assert_true(n < most);
+    return n;
+}
+
+static void give_back(struct tpi_span *const *spans, size_t n)
+{
+    tpi_lock(&node_layout()->lock);
+    for (size_t i = 0; i < n; i++)
+        tpi_span_disown(node_layout(), spans[i]);
+    tpi_unlock(&node_layout()->lock);
+}
+
+static void a_mutator_sweeps_so_many_in_one_call(void **state)
+{
+    (void)state;
+    struct tpi_span *roomy[4];
+    all_live_and_unswept();
+    size_t n = take_roomy(roomy, 4);
+    size_t before = count_swept();
+    assert_null(tpi_sweep_for(node_layout(), tpi_mutator_self));
+    assert_true(count_swept() > before);
+    assert_true(count_swept() <= before + 32);
+    tpi_sweep_all();
+    assert_int_equal(count_swept(), node_layout()->count);
+    give_back(roomy, n);
+    help_clear();
+}
+
+/* Those that others have swept it passes over, so many; and behind a whole sweep there are none. */
+static void a_mutator_looks_at_so_many_in_one_call(void **state)
+{
+    (void)state;
+    struct tpi_span *roomy[4];
+    all_live_and_unswept();
+    tpi_sweep_all();
+    assert_int_equal(node_layout()->cursor, node_layout()->count);
+    size_t n = take_roomy(roomy, 4);
+    node_layout()->cursor = 0;
+    assert_null(tpi_sweep_for(node_layout(), tpi_mutator_self));
+    assert_true(node_layout()->cursor > 0 && node_layout()->cursor <= 64);
+    give_back(roomy, n);
+    help_clear();
+}
+
+static void *sweep_all(void *unused)
+{
+    tpi_sweep_all();
+    return unused;
+}
+
+/* The collecting thread is at a span, for as long as the test likes: it waits for its sweeper. */
+static void the_lock_is_free_while_the_collecting_thread_sweeps(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    all_live_and_unswept();
+    uint32_t epoch = tpi_sweep_epoch();
+    struct tpi_span *span = tpi_layout_span(node_layout(), node_layout()->count / 2);
+    struct tpi_span *behind = tpi_layout_span(node_layout(), node_layout()->count / 2 + 1);
+    assert_int_equal(span->swept, epoch - 2);
+    tpi_store_release_32(&span->swept, epoch - 1);
+    assert_int_equal(pthread_create(&thread, NULL, sweep_all, NULL), 0);
+    while (tpi_load_acquire_32(&behind->swept) != epoch)
+        tpi_os_sleep(1000);
+    tpi_os_sleep(1000000); /* it has come to the span, or will soon */
+    unsigned locked = 0;
+    for (unsigned i = 0; i < 1000 && locked < 10; i++) {
+        if (tpi_lock_try(&node_layout()->lock)) {
+            tpi_unlock(&node_layout()->lock);
+            locked++;
+        }
+        tpi_os_sleep(100000);
+    }
+    tpi_store_release_32(&span->swept, epoch); /* all of it lives: there is nothing to do */
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(locked == 10);
+    help_clear();
+    help_check_heap();
+}
+
 static void scribbled_over(void **state)
 {
     (void)state;
@@ -332,6 +453,9 @@ int main(void)
         cmocka_unit_test(old_marks_keep_nothing),
         cmocka_unit_test(a_swept_span_is_used_from_its_start),
         cmocka_unit_test(spans_of_others_are_let_alone),
+        cmocka_unit_test(a_mutator_sweeps_so_many_in_one_call),
+        cmocka_unit_test(a_mutator_looks_at_so_many_in_one_call),
+        cmocka_unit_test(the_lock_is_free_while_the_collecting_thread_sweeps),
         cmocka_unit_test(scribbled_over),
         cmocka_unit_test(history),
     };

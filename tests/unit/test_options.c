@@ -149,28 +149,85 @@ static void the_last_word_counts(void **state)
     assert_int_equal(options.poolcheck, 9);
 }
 
+/* The line names the value, the option, and what values it has. */
 static void what_is_malformed_is_named_and_ignored(void **state)
 {
-    static const char *const values[][2] = {
-        {"gcpercent", ""},        {"gcpercent", "-1"},   {"gcpercent", "1.5"},
-        {"gcpercent", "ten"},     {"gcpercent", "100%"}, {"gcpercent", "2147483648"},
-        {"memlimit", ""},         {"memlimit", "1GB"},   {"memlimit", "1 GiB"},
-        {"memlimit", "-5"},       {"memlimit", "1kib"},  {"memlimit", "9223372036854775808"},
-        {"memlimit", "8388608T"}, {"memlimit", "OFF"},   {"gcperiod", "2m"},
-        {"gcperiod", "off"},      {"service", "yes"},    {"cachemax", "KiB"},
-        {"poolcheck", " 1"},      {"poolcheck", "+1"},   {"rseq", "2"},
-        {"rseq", "yes"},          {"rseq", ""},          {"pressure", ""},
-        {"lossy", "0x1"},         {"gctrace", "2"},      {"checkmark", "on"},
-        {"gcsignal", "SIGUSR1"},  {"gcworkers", "-1"},   {"stw", ""},
+    static const char size[] = "bytes, with KiB, MiB, GiB or TiB behind the number, or off";
+    static const char percent[] = "a number from 0 to 2147483647, or off";
+    static const char seconds[] = "a number from 0 to 2147483647";
+    static const char count[] = "a number from 0 to 9223372036854775807";
+    static const char word[] = "on, off or assume";
+    static const char flag[] = "a number from 0 to 1";
+    static const char workers[] = "a number from 0 to 64";
+    static const char path[] = "a path";
+    static const struct {
+        const char *name, *value, *rule;
+    } cases[] = {
+        {"gcpercent", "", percent},
+        {"gcpercent", "-1", percent},
+        {"gcpercent", "1.5", percent},
+        {"gcpercent", "ten", percent},
+        {"gcpercent", "100%", percent},
+        {"gcpercent", "2147483648", percent},
+        {"memlimit", "", size},
+        {"memlimit", "1GB", size},
+        {"memlimit", "1 GiB", size},
+        {"memlimit", "-5", size},
+        {"memlimit", "1kib", size},
+        {"memlimit", "9223372036854775808", size},
+        {"memlimit", "8388608T", size},
+        {"memlimit", "OFF", size},
+        {"gcperiod", "2m", seconds},
+        {"gcperiod", "off", seconds},
+        {"gcperiod", "2147483648", seconds},
+        {"service", "yes", flag},
+        {"cachemax", "KiB", size},
+        {"poolcheck", " 1", count},
+        {"poolcheck", "+1", count},
+        {"rseq", "2", word},
+        {"rseq", "yes", word},
+        {"rseq", "", word},
+        {"pressure", "", path},
+        {"lossy", "0x1", flag},
+        {"gctrace", "2", flag},
+        {"checkmark", "on", flag},
+        {"gcworkers", "-1", workers},
+        {"gcworkers", "65", workers},
+        {"stw", "", flag},
     };
-    char text[64], line[128];
+    char text[64], line[192];
     (void)state;
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        snprintf(text, sizeof text, "%s=%s", values[i][0], values[i][1]);
-        snprintf(line, sizeof line, "'%s' is not a value for %s", values[i][1], values[i][0]);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(text, sizeof text, "%s=%s", cases[i].name, cases[i].value);
+        snprintf(line, sizeof line, "'%s' is not a value for %s (%s)", cases[i].value,
+                 cases[i].name, cases[i].rule);
         parse_with_one_line(text, line);
         assert_defaults();
     }
+}
+
+/* Real-time signals are counted from SIGRTMIN; beyond SIGRTMAX there is none. */
+static void a_signal_is_a_real_time_signal(void **state)
+{
+    int most = SIGRTMAX - SIGRTMIN;
+    char text[64], line[192];
+    (void)state;
+    snprintf(text, sizeof text, "gcsignal=%d", most);
+    parse_quietly(text);
+    assert_int_equal(options.gcsignal, most);
+    const char *const values[] = {"SIGUSR1", "-1", "200", "2147483648"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        snprintf(text, sizeof text, "gcsignal=%s", values[i]);
+        snprintf(line, sizeof line, "'%s' is not a value for gcsignal (a number from 0 to %d)",
+                 values[i], most);
+        parse_with_one_line(text, line);
+        assert_defaults();
+    }
+    snprintf(text, sizeof text, "gcsignal=%d", most + 1);
+    snprintf(line, sizeof line, "'%d' is not a value for gcsignal (a number from 0 to %d)",
+             most + 1, most);
+    parse_with_one_line(text, line);
+    assert_defaults();
 }
 
 static void what_is_unknown_is_named_and_ignored(void **state)
@@ -191,7 +248,8 @@ static void the_rest_is_still_read(void **state)
     parse("poolcheck=4,nonsense,gcperiod=x,lossy=0,nosuch=1,rseq=off");
     assert_string_equal(said,
                         "tidepool: TIDEPOOL: 'nonsense' is not of the form name=value; ignored\n"
-                        "tidepool: TIDEPOOL: 'x' is not a value for gcperiod; ignored\n"
+                        "tidepool: TIDEPOOL: 'x' is not a value for gcperiod (a number from 0 to "
+                        "2147483647); ignored\n"
                         "tidepool: TIDEPOOL: there is no option 'nosuch'; ignored\n");
     assert_int_equal(options.poolcheck, 4);
     assert_int_equal(options.gcperiod, 120);
@@ -221,6 +279,7 @@ int main(void)
         cmocka_unit_test(words_and_off),
         cmocka_unit_test(the_last_word_counts),
         cmocka_unit_test(what_is_malformed_is_named_and_ignored),
+        cmocka_unit_test(a_signal_is_a_real_time_signal),
         cmocka_unit_test(what_is_unknown_is_named_and_ignored),
         cmocka_unit_test(the_rest_is_still_read),
         cmocka_unit_test(too_long_is_ignored_as_a_whole),
