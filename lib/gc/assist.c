@@ -26,7 +26,9 @@ enum {
     GOAL_MIN = 4 << 20,
     ASSIST_BYTES = 64 << 10, /* in one call; and it ends after */
     ASSIST_NS = 50000,       /* so long, which it looks at after each */
-    ASSIST_STEP = 4 << 10
+    ASSIST_STEP = 4 << 10,
+    FAR_SHARE = 8, /* of the goal, beyond it */
+    SLEEP_NS = 20000
 };
 
 static uint64_t allocated;   /* atomic; bytes since the start */
@@ -209,12 +211,19 @@ static TPI_COLD bool assist(struct tpi_mutator *mutator, uint64_t bytes)
 }
 
 /* Beyond the goal a mutator lets others run, since the collecting thread may be waiting for a
-   processor; and is answered for meanwhile, should it wait long for one itself. */
-static TPI_COLD void let_collect(void)
+   processor; and is answered for meanwhile, should it wait long for one itself. Far beyond it
+   sleeps: a thread that allocates as fast as it can takes megabytes while the collecting thread
+   wakes up. */
+static TPI_COLD void let_collect(struct tpi_mutator *mutator, uint64_t beyond)
 {
+    int64_t begin = tpi_os_now_ns();
     tp_gc_blocking_begin();
-    tpi_os_yield();
+    if (beyond > tpi_load_relaxed_64(&goal) / FAR_SHARE)
+        tpi_os_sleep(SLEEP_NS);
+    else
+        tpi_os_yield();
     tp_gc_blocking_end();
+    tpi_held_up(mutator, begin);
 }
 
 void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes)
@@ -228,6 +237,7 @@ void tpi_pacer_allocated(struct tpi_mutator *mutator, size_t bytes)
         tpi_service_cycle_due();
         tpi_service_poll();
     }
-    if (tpi_unlikely(now >= tpi_load_relaxed_64(&goal_at)))
-        let_collect();
+    uint64_t until = tpi_load_relaxed_64(&goal_at);
+    if (tpi_unlikely(now >= until))
+        let_collect(mutator, now - until);
 }

@@ -25,6 +25,31 @@ static void stores_take_their_value(void **state)
     assert_null(a->next);
 }
 
+/* The first store of a thread goes out of line; so do those of a cycle. */
+static __thread struct gc_node *of_thread, *many_of_thread[100];
+
+static void *store_thread_local(void *node)
+{
+    tp_gc_store(&of_thread, (struct gc_node *)node);
+    tp_gc_thread_detach();
+    for (size_t i = 0; i < 100; i++) {
+        tp_gc_store(&many_of_thread[i], (struct gc_node *)node);
+        tp_gc_thread_detach();
+    }
+    bool right = of_thread == node;
+    for (size_t i = 0; i < 100; i++)
+        right = right && many_of_thread[i] == node;
+    return right ? node : NULL;
+}
+
+static void slots_may_be_thread_local(void **state)
+{
+    (void)state;
+    struct gc_node *node = tp_gc_pin(gc_node_make(1));
+    assert_ptr_equal(gc_join_result(support_thread(store_thread_local, node)), node);
+    tp_gc_unpin(node);
+}
+
 static void arguments_are_evaluated_once(void **state)
 {
     (void)state;
@@ -302,6 +327,7 @@ int main(int argc, char **argv)
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stores_take_their_value),
+        cmocka_unit_test(slots_may_be_thread_local),
         cmocka_unit_test(arguments_are_evaluated_once),
         cmocka_unit_test(moves_are_as_memmove),
         cmocka_unit_test(long_moves_are_as_memmove),

@@ -88,24 +88,18 @@ struct tp_detail_gc_block {
 #define TP_DETAIL_GC_BLOCKS 1
 TP_ALWAYS_INLINE void tp_detail_gc_store(void *slot, const void *value)
 {
-    void *shaded;
     __asm__ goto(TP_DETAIL_GC_BLOCK_BEGIN
                  "cmpl $0, %[marking]\n\t"
                  "jne %l[shade]\n\t"
-                 "movq %[value], %[slot]\n" /* a release on x86-64 */
+                 "movq %[value], (%[slot])\n" /* a release on x86-64 */
                  TP_DETAIL_GC_BLOCK_END
                  :
-                 : [marking] "m"(tp_detail_gc_self.marking), [slot] "m"(*(const void **)slot),
-                   [value] "r"(value)
+                 : [marking] "m"(tp_detail_gc_self.marking), [slot] "r"(slot), [value] "r"(value)
                  : "memory", "cc"
                  : shade);
     return;
 shade:
-    /* The address anew, so that the compiler needs it in no register above. */
-    __asm__("leaq %[slot], %[shaded]"
-            : [shaded] "=r"(shaded)
-            : [slot] "m"(*(const void **)slot));
-    tp_detail_gc_store_marking(shaded, value);
+    tp_detail_gc_store_marking(slot, value);
 }
 #elif defined(__aarch64__) && !defined(__ILP32__) && !defined(TP_DETAIL_GC_PLAIN)
 #define TP_DETAIL_GC_BLOCKS 1
