@@ -335,8 +335,10 @@ static void spans_of_a_layout(void **state)
     (void)state;
     enum { N = 10 * TPI_TABLE_SPANS };
     struct tpi_layout *layout = tpi_layout_numbered(tpi_layout_leaf(7));
-    struct tpi_span *spans = calloc(N, sizeof *spans), ***places = calloc(N, sizeof *places);
+    struct tpi_span *spans = aligned_alloc(TPI_CACHE_LINE, N * sizeof *spans);
+    struct tpi_span ***places = calloc(N, sizeof *places);
     assert_non_null(spans);
+    memset(spans, 0, N * sizeof *spans);
     assert_non_null(places);
     assert_int_equal(layout->count, 0);
     for (uint32_t i = 0; i < N; i++) {
