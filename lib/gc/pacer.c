@@ -181,7 +181,7 @@ static bool cycle_was_in_vain(size_t bytes)
         return false;
     uint64_t in_use = tpi_heap_in_use();
     bool fits_limit = in_use <= most && bytes <= most - in_use;
-    return tpi_growth_since_cycle() < (fits_limit ? in_use / 16 : most / 64);
+    return tpi_growth_since_cycle() <= (fits_limit ? in_use / 16 : most / 64);
 }
 
 bool tpi_pacer_make_room(size_t bytes)

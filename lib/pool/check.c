@@ -18,6 +18,9 @@
    dropped it may be pointed at still: so its entry stays, of no pool, until an object is made where
    it was. There are no more such entries than there were slots.
 
+   A pool may make its objects from another pool's: they are in use there, and idle or in use here,
+   and have an entry for each.
+
    Entries are in tsearch(3) trees, from malloc. watch_lock (rank LEAF) protects them. */
 #include <execinfo.h>
 #include <search.h>
@@ -29,7 +32,8 @@
 enum { FRAMES_MAX = 12, POISON = 0xDB, REPORTED_MAX = 10 };
 
 struct watched {
-    void *object; /* the key */
+    void *object;         /* the key, with maker */
+    const void *maker;    /* the pool, if it has make: its objects may be another's, too */
     struct tp_pool *pool; /* NULL: a collected object that was dropped */
     bool in_use;
     bool poisoned;
@@ -47,15 +51,24 @@ static unsigned reported; /* at exit */
 
 static int compare(const void *a, const void *b)
 {
-    uintptr_t left = (uintptr_t)((const struct watched *)a)->object;
-    uintptr_t right = (uintptr_t)((const struct watched *)b)->object;
-    return left < right ? -1 : left > right;
+    const struct watched *left = a, *right = b;
+    uintptr_t x = (uintptr_t)left->object, y = (uintptr_t)right->object;
+    if (x == y) {
+        x = (uintptr_t)left->maker;
+        y = (uintptr_t)right->maker;
+    }
+    return x < y ? -1 : x > y;
+}
+
+static const void *maker_of(const struct tp_pool *pool)
+{
+    return pool->options.make != NULL ? pool : NULL;
 }
 
 /* watch_lock is held. NULL: not watched. */
-static struct watched *find(void *object)
+static struct watched *find(const struct tp_pool *pool, void *object)
 {
-    struct watched key = {.object = object};
+    struct watched key = {.object = object, .maker = maker_of(pool)};
     struct watched **node = tfind(&key, &watched_tree, compare);
     return node == NULL ? NULL : *node;
 }
@@ -83,7 +96,8 @@ static void watch(struct tp_pool *pool, void *object, bool in_use)
         tpi_store_relaxed_32(&unwatched, 1);
         return;
     }
-    *entry = (struct watched){.object = object, .pool = pool, .in_use = in_use};
+    *entry =
+        (struct watched){.object = object, .maker = maker_of(pool), .pool = pool, .in_use = in_use};
     tpi_lock(&watch_lock);
     struct watched **node = tsearch(entry, &watched_tree, compare);
     tpi_check(node == NULL || *node == entry, "pool '%s': double put of %p, by two threads at once",
@@ -96,10 +110,10 @@ static void watch(struct tp_pool *pool, void *object, bool in_use)
 }
 
 /* Whether it was watched, and poisoned. */
-static bool unwatch(void *object)
+static bool unwatch(const struct tp_pool *pool, void *object)
 {
     tpi_lock(&watch_lock);
-    struct watched *entry = find(object);
+    struct watched *entry = find(pool, object);
     if (entry != NULL)
         tdelete(entry, &watched_tree, compare);
     tpi_unlock(&watch_lock);
@@ -112,7 +126,7 @@ static bool unwatch(void *object)
    forked. */
 void tpi_check_made(struct tp_pool *pool, void *object)
 {
-    (void)unwatch(object);
+    (void)unwatch(pool, object);
     if (pool->kind != TPI_POOL_COLLECTED)
         watch(pool, object, true);
 }
@@ -130,12 +144,12 @@ bool tpi_check_got(struct tp_pool *pool, void *object)
 {
     void *frames[FRAMES_MAX];
     if (pool->kind == TPI_POOL_COLLECTED) {
-        (void)unwatch(object);
+        (void)unwatch(pool, object);
         return true;
     }
     int frames_count = backtrace(frames, FRAMES_MAX);
     tpi_lock(&watch_lock);
-    struct watched *entry = find(object);
+    struct watched *entry = find(pool, object);
     bool poisoned = entry != NULL && entry->poisoned;
     if (entry != NULL) {
         entry->in_use = true;
@@ -155,7 +169,7 @@ bool tpi_check_got(struct tp_pool *pool, void *object)
     if (error == 0)
         return true;
     tpi_lock(&watch_lock);
-    entry = find(object);
+    entry = find(pool, object);
     entry->poisoned = true; /* destructed: its drop must not do it again */
     memset(object, POISON, pool->options.size);
     tpi_unlock(&watch_lock);
@@ -182,7 +196,7 @@ static void check_foreign(const struct tp_pool *pool, const void *object)
 void tpi_check_put(struct tp_pool *pool, void *object)
 {
     tpi_lock(&watch_lock);
-    struct watched *entry = find(object);
+    struct watched *entry = find(pool, object);
     if (entry == NULL) {
         check_foreign(pool, object);
     } else {
@@ -203,7 +217,7 @@ void tpi_check_idle(struct tp_pool *pool, void *object)
     bool poison, restart;
     may_poison(pool, &poison, &restart);
     tpi_lock(&watch_lock);
-    struct watched *entry = find(object);
+    struct watched *entry = find(pool, object);
     if (entry != NULL) {
         entry->in_use = false;
         entry->poisoned = poison;
@@ -219,10 +233,10 @@ void tpi_check_idle(struct tp_pool *pool, void *object)
     memset(object, POISON, pool->options.size);
 }
 
-static void watch_dropped(void *object)
+static void watch_dropped(const struct tp_pool *pool, void *object)
 {
     tpi_lock(&watch_lock);
-    struct watched *entry = find(object);
+    struct watched *entry = find(pool, object);
     if (entry != NULL)
         entry->pool = NULL;
     tpi_unlock(&watch_lock);
@@ -231,10 +245,10 @@ static void watch_dropped(void *object)
 bool tpi_check_drop(struct tp_pool *pool, void *object)
 {
     if (pool->kind == TPI_POOL_COLLECTED) {
-        watch_dropped(object);
+        watch_dropped(pool, object);
         return false;
     }
-    bool poisoned = unwatch(object);
+    bool poisoned = unwatch(pool, object);
     if (poisoned)
         verify_poison(pool, object);
     return poisoned; /* then it was destructed, or has no destruct */

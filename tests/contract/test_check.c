@@ -203,6 +203,36 @@ static int all_is_right(void)
     return constructed == destructed && constructed >= N ? 0 : 3;
 }
 
+/* A pool whose objects are another's: with what belongs to a request in them, for instance. */
+static void *make_from_pool(void *pool)
+{
+    return tp_pool_get(pool);
+}
+
+static void put_into_pool(void *object, void *pool)
+{
+    tp_pool_put(pool, object);
+}
+
+static int one_from_another(void)
+{
+    enum { N = 100 };
+    void *objects[N];
+    tp_pool *below = named("below");
+    tp_pool *above = tp_pool_create(
+        &(tp_pool_options){.make = make_from_pool, .destruct = put_into_pool, .context = below});
+    for (unsigned round = 0; round < 4; round++) {
+        if (tp_pool_get_many(above, objects, N) != N)
+            return 1;
+        tp_pool_put_many(above, objects, N);
+        if (round % 2 != 0)
+            tp_pool_trim(above);
+    }
+    tp_pool_destroy(above);
+    tp_pool_destroy(below);
+    return 0;
+}
+
 /* --- at exit --- */
 
 __attribute__((noinline)) static void *leaking_function(tp_pool *pool)
@@ -262,6 +292,7 @@ static const struct support_scenario scenarios[] = {
     {"use_after_put_constructed", use_after_put_constructed},
     {"destroy_twice", destroy_twice},
     {"all_is_right", all_is_right},
+    {"one_from_another", one_from_another},
     {"leaks", leaks},
     {"leaks_many", leaks_many},
     {"unnamed_leak", unnamed_leak},
@@ -346,6 +377,7 @@ static void right_programs_run_as_ever(void **state)
     support_passes("all_is_right", "poolcheck=1");
     support_passes("all_is_right", "poolcheck=8");
     support_passes("all_is_right", "poolcheck=1,service=0");
+    support_passes("one_from_another", "poolcheck=1");
 }
 
 static void what_is_in_use_at_exit_is_reported_with_its_get(void **state)

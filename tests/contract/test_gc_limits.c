@@ -25,6 +25,17 @@ static void settings_tell_what_was_before(void **state)
     assert_true(tp_gc_memory_limit_set(limit) == INT64_C(1) << 40);
 }
 
+/* Not even nothing: each allocation fails, and hardly one of them collects before. */
+static int no_byte_at_all(void)
+{
+    uint64_t cycle = tp_gc_cycle();
+    tp_gc_memory_limit_set(0);
+    for (int i = 0; i < 1000; i++)
+        if (tp_gc_alloc_leaf(100000) != NULL)
+            return 1;
+    return tp_gc_cycle() - cycle > 100;
+}
+
 /* Garbage alone starts cycles, and memory does not grow with it. */
 static int garbage(void)
 {
@@ -104,6 +115,7 @@ static void a_limit_that_cannot_be_held_is_enomem(void **state)
     (void)state;
     support_passes("over-the-limit", "gcpercent=100");
     support_passes("over-the-limit", "gcpercent=off");
+    support_passes("no-byte", NULL);
 }
 
 static void what_the_system_refuses_is_looked_for(void **state)
@@ -119,6 +131,7 @@ static void what_the_system_refuses_is_looked_for(void **state)
 int main(int argc, char **argv)
 {
     static const struct support_scenario scenarios[] = {{"garbage", garbage},
+                                                        {"no-byte", no_byte_at_all},
                                                         {"over-the-limit", over_the_limit},
                                                         {"system-refuses", the_system_refuses},
                                                         {NULL, NULL}};
