@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/test_gc_rooted \
 	tests/unit/test_gc_signal \
 	tests/unit/test_gc_sweep \
+	tests/unit/test_gc_sweep_fork \
 	tests/unit/test_heap_central \
 	tests/unit/test_heap_classes \
 	tests/unit/test_heap_failures \
@@ -265,6 +266,9 @@ tests_unit_test_gc_signal_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_signal_LDADD = $(UNIT_LIBS)
 tests_unit_test_gc_sweep_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_gc_sweep_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_sweep_fork_CPPFLAGS = $(INSIDE_CPPFLAGS)
+tests_unit_test_gc_sweep_fork_LDADD = $(UNIT_LIBS)
+tests_unit_test_gc_sweep_fork_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tpi_collected_span_free
 tests_unit_test_heap_central_CPPFLAGS = $(INSIDE_CPPFLAGS)
 tests_unit_test_heap_central_LDADD = $(UNIT_LIBS)
 tests_unit_test_heap_classes_CPPFLAGS = $(INSIDE_CPPFLAGS)

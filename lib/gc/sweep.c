@@ -278,31 +278,48 @@ static void batch_take(struct tpi_layout *layout, uint32_t *i, struct batch *bat
     tpi_unlock(&layout->lock);
 }
 
-static void batch_sweep(struct tpi_layout *layout, struct batch *batch)
+static void batch_sweep(const struct batch *batch)
 {
     for (unsigned n = 0; n < batch->count; n++)
         tpi_span_sweep(batch->spans[n], epoch_now);
+}
+
+static void batch_settle(struct tpi_layout *layout, struct batch *batch)
+{
     tpi_lock_soon(&layout->lock);
     settle_all(layout, batch);
     tpi_unlock(&layout->lock);
 }
 
-/* Downwards: what is added meanwhile is at the end, and swept. */
+static void batch_free(const struct batch *batch, bool rooted)
+{
+    for (unsigned n = 0; n < batch->empty_count; n++) {
+        if (rooted)
+            tpi_rooted_span_free(batch->empty[n]);
+        else
+            tpi_collected_span_free(batch->empty[n]);
+    }
+}
+
+/* Downwards: what is added meanwhile is at the end, and swept. No fork comes between the taking of
+   empty spans out of the list and their freeing, or they would be lost to the child. */
 static void sweep_layout(struct tpi_layout *layout)
 {
     bool rooted = (layout->flags & TPI_LAYOUT_ROOT) != 0;
     uint32_t i = UINT32_MAX;
     while (i > 0) {
         struct batch batch = {.count = 0};
-        batch_take(layout, &i, &batch);
-        if (!rooted)
-            batch_sweep(layout, &batch);
-        for (unsigned n = 0; n < batch.empty_count; n++) {
-            if (rooted)
-                tpi_rooted_span_free(batch.empty[n]);
-            else
-                tpi_collected_span_free(batch.empty[n]);
+        if (rooted) {
+            (void)tpi_phase_hold();
+            batch_take(layout, &i, &batch);
+        } else {
+            batch_take(layout, &i, &batch);
+            batch_sweep(&batch);
+            (void)tpi_phase_hold();
+            batch_settle(layout, &batch);
         }
+        batch_free(&batch, rooted);
+        tpi_phase_let_go();
     }
     tpi_lock_soon(&layout->lock);
     layout->cursor = layout->count; /* what is added later is swept */
