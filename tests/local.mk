@@ -5,8 +5,8 @@
 # `make check`, 60 in `make check-long`, where test_gc_graph makes TP_STRESS_MUTATIONS).
 # The scripts prove rules of the tree; each runs by hand too.
 #
-# A contract or stress test tests/contract/test_x.c needs its line in the list. Unit tests have a list
-# of their own, tests/unit/local.mk.
+# A contract or stress test tests/contract/test_x.c needs its line in the list. Unit tests have a
+# list of their own, tests/unit/local.mk.
 
 contract_tests = \
 	tests/contract/test_adapt_ck \

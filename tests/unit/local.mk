@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# One room each, white box, linked with the convenience library. A test tests/unit/test_x.c needs its
-# line in the list, and:
+# One room each, white box, linked with the convenience library. A test tests/unit/test_x.c needs
+# its line in the list, and:
 #
 #   tests_unit_test_x_CPPFLAGS = $(INSIDE_CPPFLAGS)
 #   tests_unit_test_x_LDADD = $(UNIT_LIBS)
