@@ -70,7 +70,7 @@ static void take_file(struct tool *tool, const char *name)
         close(fd);
 }
 
-/* Counted from what the heap had given at `allocations`. */
+/* Counted from what had been given at `allocations`. */
 static void print_stats(struct tool *tool, uint64_t allocations, double seconds)
 {
     tp_arena_stats arena = {0};

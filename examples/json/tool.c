@@ -6,10 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <tidepool/gc.h>
-#include <tidepool/heap.h>
+#include <tidepool/stats.h>
 #include <unistd.h>
 
-#define COUNT_EVERY 64 /* texts between two looks at the heap's counter */
+#define COUNT_EVERY 64 /* texts between two looks at the counter */
 
 void tool_failed(struct tool *tool, const char *name)
 {
@@ -61,11 +61,11 @@ int tool_read(struct tool *tool, const char *name, int fd)
 
 void tool_count(struct tool *tool)
 {
-    tp_heap_stats stats;
-    tp_heap_stats_read(&stats);
-    if (stats.allocations != tool->allocations)
+    tp_memstats stats;
+    tp_memstats_read(&stats);
+    if (stats.mallocs != tool->allocations)
         tool->settled = tool->texts;
-    tool->allocations = stats.allocations;
+    tool->allocations = stats.mallocs;
 }
 
 /* The place is that of the text's first byte, plus what the parser says. */
@@ -113,15 +113,17 @@ void tool_text(struct tool *tool, const char *name, uint64_t line, tp_view text)
 {
     tp_arena_mark mark = {0};
     const struct json_value *value;
+    const struct json_value *volatile tree; /* on the stack until the end, where it is found */
     if (tool->arena != NULL)
         mark = tp_arena_save(tool->arena);
-    value = json_parse(&tool->parser, tool->arena, text, JSON_BORROW);
+    tree = value = json_parse(&tool->parser, tool->arena, text, JSON_BORROW);
     tool->texts++;
     tool->bytes += text.len;
     if (value == NULL)
         reject(tool, name, line);
     else if (tool->command.style != STYLE_NONE)
-        print(tool, name, line, value);
+        print(tool, name, line, value); /* what is left of the tree is in a vector, no root */
+    (void)tree;
     if (tool->arena != NULL)
         tp_arena_rewind(tool->arena, mark);
     if (tool->command.stats && tool->texts % COUNT_EVERY == 0)

@@ -19,7 +19,7 @@ struct tool {
     tp_bytes in, out;
     uint64_t texts, bytes; /* looked at */
     uint64_t rejected;     /* texts: told; also those where a pointer led nowhere */
-    uint64_t allocations;  /* the heap's counter when it was last looked at, */
+    uint64_t allocations;  /* the library's counter when it was last looked at, */
     uint64_t settled;      /* and how many texts there were when it was last seen to change */
     bool failed;           /* reading, writing or memory did: told */
     bool stuck;            /* the output did: nothing more is read */
@@ -39,7 +39,7 @@ void tool_failed(struct tool *tool, const char *name);
    it failed and was told. What is printed so far is written first. */
 int tool_read(struct tool *tool, const char *name, int fd);
 
-/* Looks at the heap's counter. */
+/* Looks at the library's counter of objects, the heap's and collected ones. */
 void tool_count(struct tool *tool);
 
 /* All lines of an open file, each a text of its own but for blank ones. */

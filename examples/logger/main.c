@@ -235,6 +235,8 @@ static int report(const struct replay *replay, const struct logger_stats *stats)
     if (stats->error != 0)
         fprintf(stderr, "tp-logger: %s: %s: %s\n", output_name(replay), stats->failed_call,
                 strerror(stats->error));
+    else if (stats->lost != stats->dropped) /* nothing else loses lines */
+        fprintf(stderr, "tp-logger: a record: %s\n", strerror(ENOMEM));
     if (signal != 0)
         fprintf(stderr, "tp-logger: stopped by %s\n", signal_name(signal));
     if (stats->error != 0 || stats->lost != 0 || signal != 0)

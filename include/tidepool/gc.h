@@ -142,8 +142,9 @@ TP_API void *tp_gc_pin(void *object);
 TP_API void tp_gc_unpin(void *object);
 
 /* Each aligned word of [base, base + bytes) may be a pointer: global variables, thread-local ones,
-   memory of malloc. It must be readable until it is removed. 0; -1 + errno: ENOMEM, EINVAL (NULL,
-   no whole word, or overlaps another range; for remove: not the base of one). After
+   memory of malloc. It must be readable until it is removed: where it was freed before, a cycle
+   reads what is there instead, or the collector's thread faults. 0; -1 + errno: ENOMEM, EINVAL
+   (NULL, no whole word, or overlaps another range; for remove: not the base of one). After
    tp_gc_root_remove the range is not read any more. Any thread; a callback's stays attached. */
 TP_API int tp_gc_root_add(void *base, size_t bytes);
 TP_API int tp_gc_root_remove(void *base);

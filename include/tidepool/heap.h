@@ -66,8 +66,8 @@ void *tp_heap_alloc_aligned(size_t align, size_t size);
    Of size 0 there is nothing to write to. */
 TP_API TP_NODISCARD TP_ALLOC_SIZE(2) void *tp_heap_realloc(void *memory, size_t size);
 
-/* Bytes that may be used behind the start of an allocation: its slot's, or its pages'. 0 for
-   NULL. */
+/* Bytes that may be used behind the start of an allocation: its slot's, or its pages'. 0 for NULL,
+   and for what is not this heap's to free, such as a collected object. */
 TP_API size_t tp_heap_usable_size(const void *memory);
 
 /* What an allocation of `size` bytes really takes: asking for this many costs nothing more. */

@@ -232,6 +232,8 @@ void *tp_heap_realloc(void *memory, size_t size)
     if (memory == NULL)
         return tp_heap_alloc(size);
     size_t usable = tp_heap_usable_size(memory);
+    if (tpi_unlikely(usable == 0))
+        tpi_heap_check_explicit("realloc", memory);
     tpi_check(usable != 0, "realloc of %p: not an object of this heap", memory);
     if (usable <= TP_HEAP_SMALL_MAX)
         tpi_guard_check(memory, usable + TPI_GUARD_BYTES);

@@ -81,10 +81,11 @@ static void move_words(struct tpi_mutator *mutator, uintptr_t to, uintptr_t from
 {
     if (tpi_unlikely(tpi_gc_options.wbcheck))
         tpi_wbcheck_log((const void *)to, bytes / 8);
+    bool watched = tpi_track_knows_bits(); /* there may be gaps in what is moved */
     for (size_t i = 0; i < bytes; i += 8) {
         size_t at = upwards ? i : bytes - 8 - i;
         uintptr_t word = tpi_word_read(from + at);
-        shade(mutator, (const void *)word);
+        shade(mutator, (const void *)(tpi_unlikely(watched) ? tpi_track_word(word) : word));
         tpi_store_release_64((uint64_t *)(to + at), word);
     }
 }

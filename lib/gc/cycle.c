@@ -78,10 +78,12 @@ static bool check(void)
         return true;
     if (!tpi_gc_options.stw && !handshake(TPI_SHAKE_PARK))
         return false;
+    tpi_track_pause(); /* they look at whole objects, gaps too */
     if (tpi_gc_options.wbcheck)
         tpi_wbcheck_compare();
     if (tpi_gc_options.checkmark)
         tpi_check_marks();
+    tpi_track_resume();
     if (!tpi_gc_options.stw)
         tpi_world_release();
     return true;

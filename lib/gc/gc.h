@@ -67,6 +67,8 @@ void tpi_gc_rooted_free(void *object);
 void *tpi_gc_pooled_alloc(const tp_gc_type *type, size_t size);
 /* Whether it is the start of one. */
 bool tpi_gc_is_pooled(const void *object);
+/* Whether a layout is of a pool's objects, explicit or collected. */
+bool tpi_gc_is_pools(const void *layout);
 /* A cache of collected objects: during marking it is closed (TPI_CLOSED_MARKING), its puts shade,
    and what idles in it is a root. Added before it is opened, removed before it is closed, which is
    beside no cycle. */
@@ -129,7 +131,7 @@ struct tpi_cycle_trace {
     uint64_t heap_begin, heap_end, heap_marked, goal, stack_bytes, root_bytes;
     unsigned cores;
     uint64_t signals;    /* sent to threads that had not answered */
-    const char *straggler; /* the last one's name */
+    const char *straggler; /* the name of one of the last */
     int32_t straggler_tid;
 };
 /* Called at the end of each cycle, by the collecting thread, no lock held; may be NULL. Filled by

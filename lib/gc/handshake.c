@@ -123,6 +123,8 @@ void tpi_answer(struct tpi_mutator *mutator, const struct tpi_registers *registe
     bool own = tpi_load_relaxed_32(&mutator->state) == TPI_RUNNING;
     int64_t start = own ? tpi_os_now_ns() : 0;
     int saved = errno;
+    if (own)
+        tpi_fake_stack_ask(mutator);
     if (own && asked == TPI_SHAKE_PARK) {
         park(mutator, registers);
     } else {
@@ -230,8 +232,8 @@ struct round {
     bool signal;     /* send signals to those that are asked in vain */
     bool early;      /* only to those whom that is known of */
     bool warn;       /* and name one of them */
+    bool sent;       /* a signal */
     unsigned asked;  /* how many have not answered yet */
-    int32_t sent_to; /* the last one; 0: nobody */
     int32_t warn_of; /* 0: nobody */
 };
 
@@ -239,6 +241,18 @@ struct round {
 static bool has_answered(const struct tpi_mutator *mutator)
 {
     return tpi_load_acquire_32(&mutator->answered) == number;
+}
+
+/* mutators_lock: it is on the list, so its thread has not ended yet, as it may a moment later. One
+   of a round, since that reads a file. */
+static void name_straggler(const struct tpi_mutator *mutator, struct round *round)
+{
+    straggle.signals++;
+    if (round->sent)
+        return;
+    round->sent = true;
+    straggle.tid = mutator->tid;
+    tpi_os_task_name(mutator->tid, straggle.name);
 }
 
 /* mutators_lock. */
@@ -250,8 +264,7 @@ static void ask_again(struct tpi_mutator *mutator, struct round *round)
     if ((round->signal || early) && tpi_signal_send(mutator)) {
         mutator->signalled = true;
         tpi_store_relaxed_32(&mutator->straggles, 1);
-        straggle.signals++;
-        round->sent_to = mutator->tid;
+        name_straggler(mutator, round);
     }
     if (round->warn && !mutator->warned && round->warn_of == 0) {
         mutator->warned = true;
@@ -302,24 +315,15 @@ static void warn(int32_t tid)
     int signal = tpi_signal_number();
     tpi_os_task_name(tid, name);
     const char *reason = "it has not run since";
-    if (signal == 0)
+    if (tpi_signals_kept_back())
+        reason = "signals are off (ThreadSanitizer keeps them back)";
+    else if (signal == 0)
         reason = "signals are off (TIDEPOOL=gcsignal)";
     else if (tpi_os_task_blocks(tid, signal))
         reason = "it blocks the signal that asks for that";
     tpi_warn("thread %d (%s) has not answered the collector (%s) for 1 s: it neither polls nor is "
              "in a blocking region, and %s; see tp_gc_safepoint and tp_gc_blocking_begin",
              (int)tid, name, names[asked], reason);
-}
-
-/* After a round; no lock. */
-static void tell(const struct round *round)
-{
-    if (round->sent_to != 0) {
-        straggle.tid = round->sent_to;
-        tpi_os_task_name(round->sent_to, straggle.name);
-    }
-    if (round->warn_of != 0)
-        warn(round->warn_of);
 }
 
 static void sleep_on(uint32_t seen, int64_t timeout_ns)
@@ -354,7 +358,8 @@ static void wait_for_all(void)
         if (round.signal)
             next_signal = waited + (++signals < SIGNALS_MAX ? SIGNAL_NS : STALL_NS);
         go_round(&round);
-        tell(&round);
+        if (round.warn_of != 0)
+            warn(round.warn_of);
         if (round.asked == 0)
             return;
         if (spin(seen, &spins))

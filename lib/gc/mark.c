@@ -129,11 +129,22 @@ static inline __attribute__((always_inline)) void scan_exact(uintptr_t address, 
     scan_word(context, tpi_word_read(address), true);
 }
 
+/* Not each of these words need have been written: members may have gaps between them. */
+static TPI_COLD void scan_watched(struct marker *marker, uintptr_t from, uintptr_t to)
+{
+    for (uintptr_t at = from; at < to; at += 8)
+        scan_word(marker, tpi_track_word(tpi_word_read(at)), false);
+}
+
 /* The words of an object, or of a piece of one, that may be pointers. */
 static void scan_part(struct marker *marker, const struct tpi_layout *layout, uintptr_t start,
                       uintptr_t from, uintptr_t to)
 {
     if (layout->head_words == 0 && layout->tail_words == 1) {
+        if (tpi_unlikely(tpi_track_knows_bits())) {
+            scan_watched(marker, from, to);
+            return;
+        }
         for (uintptr_t at = from; at < to; at += 8)
             scan_word(marker, tpi_word_read(at), false);
     } else {

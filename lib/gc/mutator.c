@@ -154,6 +154,7 @@ __attribute__((used)) void tpi_blocking_began(const struct tpi_registers *regist
     for (unsigned i = 0; i < TPI_SAVED_REGISTERS; i++)
         tpi_store_relaxed_64(&mutator->registers.saved[i],
                              tpi_load_relaxed_64(&registers->saved[i]));
+    tpi_fake_stack_ask(mutator);
     tp_detail_gc_self.runs = no_runs;
     if (tpi_unlikely(tpi_checked || tpi_gc_options.wbcheck)) {
         mutator->trapped = true;
@@ -342,7 +343,8 @@ struct tpi_mutator *tpi_mutator_ensure(void)
     if (tpi_unlikely(mutator == NULL))
         return attach();
     tpi_check(is_running(mutator),
-              "the collected heap was used between tp_gc_blocking_begin and tp_gc_blocking_end");
+              "the collected heap was used between tp_gc_blocking_begin and tp_gc_blocking_end, or "
+              "in a signal handler");
     return mutator;
 }
 

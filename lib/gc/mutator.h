@@ -78,6 +78,7 @@ struct tpi_mutator {
     struct tpi_stack_range *stacks;      /* own coroutine stacks; changed in_runtime */
     uintptr_t stack_low, stack_high;     /* the thread's own stack */
     bool stack_grows;                    /* not all of it is mapped */
+    void *fake_stack;                    /* AddressSanitizer's; NULL: none. The owner's, as above */
     uintptr_t other_low, other_high;     /* the sigaltstack that it parked on; 0, 0: none */
     uint64_t stack_bytes;                /* atomic: of its stacks, at the last SCAN */
 
@@ -146,7 +147,7 @@ void tpi_barrier_adopt(struct tpi_mutator *mutator); /* that part of it */
 /* Who was asked by a signal since tpi_straggle_clear, for gctrace. The collecting thread's. */
 struct tpi_straggle {
     uint64_t signals; /* sent */
-    char name[16];    /* of the last one; "" where none was */
+    char name[16];    /* of one of the last; "" where none was */
     int32_t tid;
 };
 void tpi_straggle_clear(void);
@@ -163,6 +164,8 @@ void tpi_with_registers(void (*fn)(const struct tpi_registers *registers, void *
                         void *context);
 /* Shades what a mutator's stacks, registers and edited objects point to; how many were white. */
 size_t tpi_stacks_scan(struct tpi_mutator *mutator, const struct tpi_registers *registers);
+/* By the owner, before it is searched: AddressSanitizer may keep its variables elsewhere. */
+void tpi_fake_stack_ask(struct tpi_mutator *mutator);
 void tpi_stacks_free(struct tpi_stack_range *stacks); /* the nodes; no lock held */
 
 /* --- signal.c --- */
@@ -170,6 +173,7 @@ void tpi_stacks_free(struct tpi_stack_range *stacks); /* the nodes; no lock held
 /* A real-time signal's number; 0: none. Once, at start. */
 void tpi_signal_start(int number);
 int tpi_signal_number(void); /* 0: none are sent */
+bool tpi_signals_kept_back(void); /* by ThreadSanitizer: therefore none are */
 /* Under mutators_lock, so that the thread is still there. False: it was not sent. */
 bool tpi_signal_send(struct tpi_mutator *mutator);
 void tpi_signal_fork_child(void);

@@ -130,6 +130,12 @@ bool tpi_gc_is_pooled(const void *object)
     return layout != NULL && (layout->flags & TPI_LAYOUT_POOLED) != 0;
 }
 
+bool tpi_gc_is_pools(const void *layout)
+{
+    unsigned flags = ((const struct tpi_layout *)layout)->flags;
+    return (flags & (TPI_LAYOUT_POOLED | TPI_LAYOUT_ROOT)) != 0;
+}
+
 /* --- root arenas' chunks --- */
 
 struct tpi_gc_chunk *tpi_gc_chunk_add(void *base, size_t bytes)

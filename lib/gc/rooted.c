@@ -199,12 +199,20 @@ void tpi_gc_rooted_free(void *object)
 
 /* --- roots --- */
 
+static void scan_object(struct tpi_buffer **buffer, void *object, size_t bytes)
+{
+    if (tpi_unlikely(tpi_gc_options.wbcheck) && !tpi_check_marking)
+        tpi_wbcheck_scanned(object, bytes);
+    tpi_shade_fields(buffer, object);
+}
+
 static void scan_span(struct tpi_buffer **buffer, const struct tpi_layout *layout,
                       const struct tpi_span *span)
 {
+    size_t bytes = layout->size_class != 0 ? layout->slot_bytes : span->pages * TPI_PAGE_BYTES;
     for (unsigned slot = 0; slot < span->slots; slot++) {
         if (tpi_bit_get(span->alloc_bits, slot))
-            tpi_shade_fields(buffer, (void *)(span->base + (uintptr_t)slot * layout->slot_bytes));
+            scan_object(buffer, (void *)(span->base + slot * bytes), bytes);
     }
 }
 

@@ -13,7 +13,9 @@
    for such marks.
 
    Spans of roots (TPI_LAYOUT_ROOT) are not marked: all that is allocated there is read each time.
- */
+
+   Nobody need have written the words of stacks and of what is read as a whole, or may read what
+   lies below an interrupted frame: Valgrind looks away (base/track.h). */
 #include "gc/object.h"
 #include "gc/worklist.h"
 
@@ -73,9 +75,21 @@ bool tpi_shade(struct tpi_buffer **buffer, uintptr_t word, bool exact)
     return shade(buffer, word, exact);
 }
 
+static TPI_COLD size_t shade_watched(struct tpi_buffer **buffer, uintptr_t from, uintptr_t to)
+{
+    size_t white = 0;
+    tpi_track_pause();
+    for (uintptr_t at = tpi_align_up(from, 8); at < to && to - at >= 8; at += 8)
+        white += shade(buffer, tpi_track_word(tpi_word_read(at)), false);
+    tpi_track_resume();
+    return white;
+}
+
 size_t tpi_shade_words(struct tpi_buffer **buffer, uintptr_t from, uintptr_t to)
 {
     size_t white = 0;
+    if (tpi_unlikely(tpi_track_knows_bits()))
+        return shade_watched(buffer, from, to);
     for (uintptr_t at = tpi_align_up(from, 8); at < to && to - at >= 8; at += 8)
         white += shade(buffer, tpi_word_read(at), false);
     return white;
@@ -86,10 +100,25 @@ static void shade_field(uintptr_t address, void *context)
     (void)shade(context, tpi_word_read(address), false);
 }
 
+static void shade_watched_field(uintptr_t address, void *context)
+{
+    (void)shade(context, tpi_track_word(tpi_word_read(address)), false);
+}
+
+static TPI_COLD void shade_watched_fields(struct tpi_buffer **buffer, const struct tpi_hit *hit)
+{
+    tpi_fields_each(hit->layout, hit->start, hit->start, hit->start + hit->bytes,
+                    shade_watched_field, buffer);
+}
+
 void tpi_shade_fields(struct tpi_buffer **buffer, void *object)
 {
     struct tpi_hit hit;
-    if (tpi_object_at((uintptr_t)object, true, &hit))
+    if (!tpi_object_at((uintptr_t)object, true, &hit))
+        return;
+    if (tpi_unlikely(tpi_track_knows_bits()))
+        shade_watched_fields(buffer, &hit);
+    else
         tpi_fields_each(hit.layout, hit.start, hit.start, hit.start + hit.bytes, shade_field,
                         buffer);
 }

@@ -44,6 +44,11 @@ int tpi_signal_number(void)
     return (int)tpi_load_acquire_32(&signal_number);
 }
 
+bool tpi_signals_kept_back(void)
+{
+    return &__tsan_init != NULL;
+}
+
 /* --- blocks --- */
 
 /* tables_lock. A program's constructor runs once for each of its files. */
@@ -152,7 +157,7 @@ static void handle(int number, siginfo_t *info, void *context)
 void tpi_signal_start(int number)
 {
     tpi_lock(&tables_lock);
-    bool off = number == 0 || overflowed || &__tsan_init != NULL;
+    bool off = number == 0 || overflowed || tpi_signals_kept_back();
     tpi_unlock(&tables_lock);
     if (off)
         return;

@@ -16,9 +16,15 @@
 
    Each word is taken for a pointer that may lead into an object's middle (tpi_shade_words).
 
+   FAKE FRAMES. Where AddressSanitizer looks for uses after return, a function's variables lie in a
+   frame of its own, elsewhere, and a word on the stack or in a register leads there: such frames
+   are searched too. The thread tells where its fake stack is (tpi_fake_stack_ask), before each
+   search: it is made late, and another one after a switch of coroutines that ASan was told of. What
+   is asked of ASan in a search only reads and computes; it takes no lock.
+
    tp_gc_stack_add and _remove change the list in the owner's runtime, where its signal handler does
    not look at it; the collecting thread looks at it while the owner is held. */
-#include "gc/collector.h"
+#include "gc/object.h"
 
 #if defined(__x86_64__)
 _Static_assert(TPI_SAVED_REGISTERS == 6, "what the stubs push is what is read");
@@ -125,15 +131,50 @@ __asm__(".text\n\t.p2align 4\n\t"
 
 /* --- searching --- */
 
+/* In each program that has AddressSanitizer's code in it, ours or not. */
+extern void *__asan_get_current_fake_stack(void) __attribute__((weak));
+extern void *__asan_addr_is_in_fake_stack(void *fake, void *address, void **start, void **end)
+    __attribute__((weak));
+
+void tpi_fake_stack_ask(struct tpi_mutator *mutator)
+{
+    if (tpi_unlikely(&__asan_get_current_fake_stack != NULL))
+        mutator->fake_stack = __asan_get_current_fake_stack();
+}
+
+/* Those that words in [from, to) lead to; one that is led to twice in a row, once. */
+static TPI_COLD size_t fake_frames_shade(struct tpi_mutator *mutator, uintptr_t from, uintptr_t to)
+{
+    size_t white = 0;
+    void *last = NULL, *start, *end;
+    for (uintptr_t at = tpi_align_up(from, 8); at < to && to - at >= 8; at += 8) {
+        void *word = (void *)tpi_word_read(at);
+        if (__asan_addr_is_in_fake_stack(mutator->fake_stack, word, &start, &end) == NULL ||
+            start == last)
+            continue;
+        last = start;
+        white += tpi_shade_words(&mutator->buffer, (uintptr_t)start, (uintptr_t)end);
+    }
+    return white;
+}
+
+static size_t search(struct tpi_mutator *mutator, uintptr_t from, uintptr_t to)
+{
+    size_t white = tpi_shade_words(&mutator->buffer, from, to);
+    if (tpi_unlikely(mutator->fake_stack != NULL))
+        white += fake_frames_shade(mutator, from, to);
+    return white;
+}
+
 /* The thread runs on none of its stacks. */
 static size_t foreign_stack_scan(struct tpi_mutator *mutator, uintptr_t sp)
 {
     static uint32_t warned; /* atomic: once a process */
     uintptr_t low, high;
     if (sp >= mutator->other_low && sp < mutator->other_high)
-        return tpi_shade_words(&mutator->buffer, sp, mutator->other_high);
+        return search(mutator, sp, mutator->other_high);
     if (tpi_os_alternate_stack(&low, &high) && sp >= low && sp < high)
-        return tpi_shade_words(&mutator->buffer, sp, high);
+        return search(mutator, sp, high);
     if (tpi_add_acq_rel_32(&warned, 1) == 0)
         tpi_warn("thread %d runs on a stack that tp_gc_stack_add did not name: what only that "
                  "stack points to is not kept alive",
@@ -150,7 +191,7 @@ static uintptr_t own_stack_low(const struct tpi_mutator *mutator)
 size_t tpi_stacks_scan(struct tpi_mutator *mutator, const struct tpi_registers *registers)
 {
     uintptr_t sp = registers->sp, saved = (uintptr_t)registers->saved;
-    size_t white = tpi_shade_words(&mutator->buffer, saved, saved + sizeof registers->saved);
+    size_t white = search(mutator, saved, saved + sizeof registers->saved);
     size_t bytes = 0;
     bool on_coroutine = false;
     for (const struct tpi_stack_range *range = mutator->stacks; range != NULL;
@@ -158,14 +199,14 @@ size_t tpi_stacks_scan(struct tpi_mutator *mutator, const struct tpi_registers *
         bool here = sp >= range->low && sp < range->high;
         uintptr_t from = here ? sp : range->low;
         on_coroutine |= here;
-        white += tpi_shade_words(&mutator->buffer, from, range->high);
+        white += search(mutator, from, range->high);
         bytes += range->high - from;
     }
     bool on_own = !on_coroutine && sp >= mutator->stack_low && sp < mutator->stack_high;
     if (!on_coroutine && !on_own)
         white += foreign_stack_scan(mutator, sp);
     uintptr_t from = on_own ? sp : own_stack_low(mutator);
-    white += tpi_shade_words(&mutator->buffer, from, mutator->stack_high);
+    white += search(mutator, from, mutator->stack_high);
     tpi_store_relaxed_64(&mutator->stack_bytes, bytes + (mutator->stack_high - from));
     for (uint32_t i = 0; i < mutator->edit_count; i++)
         tpi_shade_fields(&mutator->buffer, mutator->edits[i]);
@@ -222,8 +263,10 @@ int tp_gc_stack_remove(void *base)
         return -1;
     }
     tpi_runtime_enter(mutator);
-    if (tpi_load_relaxed_32(&mutator->self->marking) != 0)
-        tpi_shade_words(&mutator->buffer, range->low, range->high);
+    if (tpi_load_relaxed_32(&mutator->self->marking) != 0) {
+        tpi_fake_stack_ask(mutator);
+        (void)search(mutator, range->low, range->high);
+    }
     *at = range->next;
     tpi_runtime_leave(mutator);
     tp_heap_free(range);

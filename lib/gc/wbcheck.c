@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* wbcheck: names stores that went past the barrier. Whoever reads the words of an object, of a
-   piece of a large one or of a root range for the collector records them here first (a snapshot).
+   piece of a large one, of a pool's explicit object, of a root range or of a root arena's chunk for
+   the collector records them here first (a snapshot).
    The barrier's slow path, which is the only path while there is marking, records the slots that it
    stores to (the log). When marking is over and the world is parked, each snapshot is held against
    what is there now: a word that has become another pointer into the collected heap, in a slot that
@@ -10,6 +11,11 @@
    into an object that was allocated black and never read (checkmark sees that). NULL, pointers to
    pools' explicit objects and what is no pointer may be stored by anybody. Objects that are being
    edited are left out, those whose edit ended are in the log as a whole.
+
+   Root ranges and chunks that go meanwhile are forgotten: others may use their memory. Of collected
+   objects none goes before marking is over. A pool's explicit object may be freed, and its slot
+   handed out again; but it stays a slot of that layout until the sweep, is zeroed for its next
+   owner, and that one's stores are in the log. So it is compared like any other.
 
    Both records grow by segments that are never moved, so that any number of threads append without
    a lock: a CAS reserves words, another installs a segment. They are read when nobody appends: the
@@ -204,13 +210,19 @@ static void add_edited(struct tpi_mutator *mutator, void *context)
             add_words((uint64_t[]){object.start, object.bytes / 8}, context);
 }
 
+/* From the start of the object, or free slot, that the address is in. */
+static size_t offset_of(const struct tpi_span *span, uintptr_t address)
+{
+    const struct tpi_layout *layout = span->layout;
+    size_t offset = address - span->base;
+    return layout->slot_bytes != 0 ? offset % layout->slot_bytes : offset;
+}
+
 /* Whether the word at this place may be a pointer, by the object's layout. */
 static bool may_point(const struct tpi_span *span, uintptr_t address)
 {
     const struct tpi_layout *layout = span->layout;
-    uint64_t word = (address - span->base) / 8;
-    if (layout->slot_bytes != 0)
-        word = (address - span->base) % layout->slot_bytes / 8;
+    uint64_t word = offset_of(span, address) / 8;
     if (word < layout->head_words)
         return (layout->head[word / 64] >> word % 64 & 1) != 0;
     if (layout->tail_words == 0)
@@ -235,16 +247,20 @@ static bool leads_to_collected(uintptr_t word)
     return (layout->flags & TPI_LAYOUT_ROOT) == 0;
 }
 
-static TPI_COLD void missed(uintptr_t address, uint64_t before, uint64_t now)
+/* Not by tpi_check_name: a pool's explicit object may have been freed since. */
+static TPI_COLD void missed(const struct tpi_span *span, uintptr_t address, uint64_t before,
+                            uint64_t now)
 {
-    struct tpi_named object;
-    if (!tpi_check_name(address, &object))
+    if (!is_collected(span))
         tpi_fatal("wbcheck: a store into the root at %p was not by tp_gc_store: it was %#llx when "
                   "the collector read it and is %#llx",
                   (void *)address, (unsigned long long)before, (unsigned long long)now);
-    tpi_fatal("wbcheck: a store into object %p (%s) at offset %zu was not by tp_gc_store: it was "
+    const struct tpi_layout *layout = span->layout;
+    size_t offset = offset_of(span, address);
+    tpi_fatal("wbcheck: a store into %s %p (%s) at offset %zu was not by tp_gc_store: it was "
               "%#llx when the collector read it and is %#llx",
-              (void *)object.start, object.name, (size_t)(address - object.start),
+              (layout->flags & TPI_LAYOUT_ROOT) != 0 ? "a pool's object" : "object",
+              (void *)(address - offset), layout->name != NULL ? layout->name : "?", offset,
               (unsigned long long)before, (unsigned long long)now);
 }
 
@@ -270,7 +286,7 @@ static void compare_one(uint64_t *entry, void *context)
         if (tpi_likely(now == entry[HEADER_WORDS + i]) || !leads_to_collected(now))
             continue;
         if ((!collected || may_point(span, address)) && slots->table[place_of(slots, address)] == 0)
-            missed(address, entry[HEADER_WORDS + i], now);
+            missed(span, address, entry[HEADER_WORDS + i], now);
     }
 }
 

@@ -60,7 +60,7 @@ static struct tpi_span *span_take(uint64_t pages, unsigned size_class, void *lay
         errno = ENOMEM;
         return NULL;
     }
-    tpi_track_show((void *)span->base, pages * TPI_PAGE_BYTES);
+    tpi_track_show_kept((void *)span->base, pages * TPI_PAGE_BYTES); /* objects are zeroed */
     span->hint = 0;
     span->list = 0;
     span->next = span->previous = NULL;

@@ -82,6 +82,9 @@ struct tpi_where {
     bool allocated;            /* the slot is out (in use, or idle in a cache) */
 };
 struct tpi_where tpi_heap_where(const void *address);
+/* Aborts where the address is in an object of the collected heap, with a line that says who gives
+   that back; `call` ("free") may not. */
+TPI_COLD void tpi_heap_check_explicit(const char *call, const void *address);
 
 /* --- giving memory back: scavenge.c --- */
 
@@ -103,10 +106,11 @@ uint64_t tpi_heap_in_use(void);
 /* Bytes in use plus idle now: what the library holds of the machine's memory. */
 uint64_t tpi_heap_resident(void);
 
-/* Called after the heap took pages (in_use has grown), with none of this room's locks held; the
-   caller may hold locks of lower rank. Filled by lib/runtime. */
+/* grown is called after the heap took pages (in_use has grown), with none of this room's locks
+   held; the caller may hold locks of lower rank. Filled by lib/runtime. */
 struct tpi_heap_hooks {
     void (*grown)(void);
+    bool (*is_pools)(const void *layout); /* of a collected span: its objects are a pool's */
 };
 extern struct tpi_heap_hooks tpi_heap_hooks;
 

@@ -147,6 +147,18 @@ struct tpi_where tpi_heap_where(const void *address)
     return where;
 }
 
+void tpi_heap_check_explicit(const char *call, const void *address)
+{
+    struct tpi_where where = tpi_heap_where(address);
+    if (where.state != TPI_SPAN_COLLECTED && where.state != TPI_SPAN_COLLECTED_LARGE)
+        return;
+    bool is_pools = tpi_heap_hooks.is_pools != NULL && tpi_heap_hooks.is_pools(where.span->layout);
+    tpi_fatal("bad %s of %p: it is in a %s (%p, %zu bytes)", call, address,
+              is_pools ? "pool's object, which goes back by tp_pool_put"
+                       : "collected object, which the collector alone frees",
+              where.start, where.bytes);
+}
+
 void tpi_bad_free(const void *object)
 {
     struct tpi_span *span = tpi_span_of((uintptr_t)object);
@@ -155,10 +167,7 @@ void tpi_bad_free(const void *object)
         tpi_fatal("bad free of %p: not from this heap", object);
     if (span == NULL || tpi_span_state(span) == TPI_SPAN_FREE)
         tpi_fatal("bad free of %p: double free, or never allocated: its pages are free", object);
-    if (where.state == TPI_SPAN_COLLECTED || where.state == TPI_SPAN_COLLECTED_LARGE)
-        tpi_fatal("bad free of %p: it is in a collected object, which the collector alone frees "
-                  "(%p, %zu bytes)",
-                  object, where.start, where.bytes);
+    tpi_heap_check_explicit("free", object);
     if (where.span == NULL)
         tpi_fatal("bad free of %p: not in an object (in a span of size class %u, state %d)", object,
                   tpi_span_class(span), (int)tpi_span_state(span));

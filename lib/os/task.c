@@ -3,6 +3,7 @@
    a word of memory. What says so may be called from a signal handler. */
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -18,14 +19,18 @@ int32_t tpi_os_tid(void)
     return (int32_t)syscall(SYS_gettid);
 }
 
+/* These are cancellation points; the caller may hold a lock. */
 static size_t read_file(const char *path, char *into, size_t bytes)
 {
     ssize_t n = -1;
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file >= 0) {
         n = read(file, into, bytes - 1);
         close(file);
     }
+    pthread_setcancelstate(state, NULL);
     into[n > 0 ? n : 0] = '\0';
     return n > 0 ? (size_t)n : 0;
 }

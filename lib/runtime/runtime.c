@@ -98,7 +98,7 @@ static void start_now(void)
     collector_configure(&options);
     uint64_t one_in = options.poolcheck != 0 ? (uint64_t)options.poolcheck : tpi_checked;
     tpi_check_configure(one_in, tpi_checked && options.lossy != 0);
-    tpi_heap_hooks.grown = tpi_pacer_grown;
+    tpi_heap_hooks = (struct tpi_heap_hooks){tpi_pacer_grown, tpi_gc_is_pools};
     tpi_sizes_poll = tpi_service_poll;
     tpi_service_reap = tpi_pools_reap;
     if (!tpi_os_fork_hooks(fork_prepare, fork_parent, fork_child))

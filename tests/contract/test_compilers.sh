@@ -130,6 +130,14 @@ keeps_its_table() {
     done
 }
 
+# refused_in_one_line USE COMPILER LANGUAGE PATTERN: there is one error, and that says why
+refused_in_one_line() {
+    refused collected "$2" "$3" "$1"
+    [ "$(grep -c 'error:' "$work/errors")" -eq 1 ] && grep -q "error:.*$4" "$work/errors" && return
+    cat "$work/errors"
+    fail "$2 does not say in one line what is wrong with $1()"
+}
+
 for pair in gcc:c clang:c g++:c++ clang++:c++; do
     compiler=${pair%%:*}
     language=${pair#*:}
@@ -149,6 +157,9 @@ for pair in gcc:c clang:c g++:c++ clang++:c++; do
     for use in store_another store_number exchange_another cas_another cas_from_another \
         move_another name_no_member name_unaligned; do
         refused collected "$compiler" "$language" $use
+    done
+    for use in name_25 name_32; do
+        refused_in_one_line $use "$compiler" "$language" 'more than 24 members'
     done
     if [ "$language" = c ]; then
         refused vectors "$compiler" "$language" reserve_nones # of C++'s each has a byte

@@ -3,6 +3,7 @@
    gctrace tells. Most cases are processes of their own, with their own TIDEPOOL. */
 #include <dirent.h>
 #include <regex.h>
+#include <sys/prctl.h>
 
 #include "gc_help.h"
 
@@ -206,6 +207,8 @@ static int stuck(void)
 
 /* --- gctrace --- */
 
+static unsigned asleep;
+
 static int traced(void)
 {
     garbage_make(100000);
@@ -231,6 +234,43 @@ static void gctrace_prints_go_s_line(void **state)
     if (regexec(&line, result.text, 0, NULL, 0) != 0)
         fail_msg("gctrace printed: %s", result.text);
     regfree(&line);
+}
+
+/* Each ends as soon as it was asked. */
+static void *sleeps_once(void *unused)
+{
+    struct timespec a_second = {.tv_sec = 1};
+    prctl(PR_SET_NAME, "sleeper");
+    if (tp_gc_thread_attach() != 0)
+        abort();
+    support_add(&asleep, 1);
+    nanosleep(&a_second, NULL);
+    return unused;
+}
+
+static int asked_by_signal(void)
+{
+    garbage_make(1);
+    for (unsigned i = 0; i < 20; i++) {
+        support_set(&asleep, 0);
+        pthread_t thread = support_thread(sleeps_once, NULL);
+        support_until(support_read(&asleep) == 1);
+        tp_gc_collect();
+        support_join(thread);
+    }
+    return 0;
+}
+
+static void gctrace_names_who_was_asked_by_a_signal(void **state)
+{
+    struct support_result result;
+    (void)state;
+    if (support_tsan)
+        skip(); /* no signals */
+    support_run("asked_by_signal", "gctrace=1", &result);
+    if (!support_has_passed(&result) || strstr(result.text, "(asked by signal: sleeper ") == NULL ||
+        strstr(result.text, "signal:  ") != NULL)
+        fail_msg("gctrace printed: %s", result.text);
 }
 
 /* --- waiting --- */
@@ -378,6 +418,7 @@ int main(int argc, char **argv)
                                                         {"unused", unused},
                                                         {"stuck", stuck},
                                                         {"traced", traced},
+                                                        {"asked_by_signal", asked_by_signal},
                                                         {NULL, NULL}};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(growth_starts_cycles),
@@ -385,6 +426,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(who_does_not_use_it_has_no_thread_of_it),
         cmocka_unit_test(a_deaf_thread_holds_up_no_waiter),
         cmocka_unit_test(gctrace_prints_go_s_line),
+        cmocka_unit_test(gctrace_names_who_was_asked_by_a_signal),
         cmocka_unit_test(many_may_wait_beside_allocation),
         cmocka_unit_test(callbacks_of_a_cycle_may_allocate_and_ask_for_cycles),
         cmocka_unit_test(who_collects_keeps_what_its_stack_holds),

@@ -55,6 +55,25 @@ static int store_in_call(void)
     return 0;
 }
 
+static void allocate(int signal)
+{
+    (void)signal;
+    (void)gc_node_make(2);
+}
+
+/* While the library waits, too, it is as if in a region: there it is not known which of both. */
+static int handler_that_allocates(void)
+{
+    struct sigaction action = {.sa_handler = allocate};
+    (void)gc_node_make(1);
+    if (sigaction(SIGUSR1, &action, NULL) != 0)
+        return 1;
+    tp_gc_blocking_begin();
+    (void)raise(SIGUSR1);
+    tp_gc_blocking_end();
+    return 0;
+}
+
 static int shade_in_region(void)
 {
     struct gc_node *node = gc_node_make(1);
@@ -137,6 +156,7 @@ static void a_store_in_a_region_is_noticed(void **state)
     for (size_t i = 0; i < SUPPORT_COUNT(stores); i++)
         support_aborts(stores[i], "wbcheck=1", "the collected heap was used", rule);
     support_aborts("shade_in_region", NULL, "the collected heap was used", rule);
+    support_aborts("handler_that_allocates", NULL, rule, "or in a signal handler");
 }
 
 static void right_programs_hear_nothing(void **state)
@@ -153,6 +173,7 @@ int main(int argc, char **argv)
         {"store_after_a_cycle_in_region", store_after_a_cycle_in_region},
         {"store_in_call", store_in_call},
         {"shade_in_region", shade_in_region},
+        {"handler_that_allocates", handler_that_allocates},
         {"right_in_regions", right_in_regions},
         {NULL, NULL}};
     const struct CMUnitTest tests[] = {

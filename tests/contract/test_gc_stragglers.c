@@ -437,7 +437,8 @@ static void who_blocks_the_signal_is_named(void **state)
 {
     (void)state;
     expect_line("beside_blocked_signals", NULL,
-                support_tsan ? "signals are off" : "blocks the signal", "(hard-of-hearing)");
+                support_tsan ? "signals are off (ThreadSanitizer" : "blocks the signal",
+                "(hard-of-hearing)");
 }
 
 static void without_signals_who_does_not_poll_is_named(void **state)

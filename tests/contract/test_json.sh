@@ -175,6 +175,11 @@ if ! grep -q "^TPI_DEFINES = .*TPI_CHECKED" "${TP_BUILD_DIR:-.}/Makefile"; then
     same "allocations of 2000 and of 20000 records" "$few" "$many"
     [ "$few" -lt 20 ] || fail "$few allocations"
 fi
+# each record has an object, a list and an object in it; dead ones count too
+records 20000 >"$work/records"
+run 0 --alloc=gc --lines --stats "$work/records"
+collected=$(sed -n 's/.* \([0-9]*\) allocations (all by text 20000).*/\1/p' "$work/err")
+[ "${collected:-0}" -ge 60000 ] || fail "--alloc=gc: $(cat "$work/err")"
 run 0 --stats "$work/good"
 told "^tp-json: 1 texts, 0 rejected, $(wc -c <"$work/good") bytes, [0-9.]+ MB/s, arena peak [0-9]+ "
 
@@ -200,6 +205,15 @@ for file in "$work/good" "$data"/json/*.json; do
     run 0 --alloc=gc --compact "$file"
     cmp -s "$work/first" "$work/out" || fail "--alloc=gc $file: another output"
 done
+
+# --- no memory ---
+
+awk 'BEGIN { printf "["; for (i = 0; i < 1000000; i++) printf "1,"; print "1]" }' >"$work/long"
+before=${TIDEPOOL-}
+TIDEPOOL=${before:+$before,}memlimit=4MiB
+run 2 --alloc=gc "$work/long"
+TIDEPOOL=$before
+told "^$work/long:[0-9]+:[0-9]+: out of memory\$"
 
 # --- an output that fails ---
 

@@ -114,6 +114,21 @@ same "files that are too large" "" "$(find "$work/rotate" -size +614 -print)"
 run 0 --format=raw --rotate-bytes=300K --rotate-keep=2 --output="$work/rotate/few" "$work/in"
 same "kept files" 3 "$(ls "$work/rotate"/few* | wc -l)"
 
+# --- no memory for one line: the others are written ---
+
+{
+    head -n 100 "$work/in"
+    head -c 20000000 /dev/zero | tr '\0' x
+    echo
+} >"$work/long"
+before=${TIDEPOOL-}
+TIDEPOOL=${before:+$before,}memlimit=4MiB
+export TIDEPOOL
+run 1 --alloc=gc --threads=1 --format=raw --output="$work/out3" "$work/long"
+TIDEPOOL=$before
+told '^tp-logger: a record: Cannot allocate memory$'
+told '^tp-logger: written 100 lines, 1 lost$'
+
 # --- an output that fails ---
 
 run 1 --output=/dev/full "$work/in"

@@ -7,13 +7,20 @@
 
 #include "../contract/support.h"
 
-enum { OBJECTS = 20000, TRY_S = 30, CLASH = 3 };
+enum { OBJECTS = 20000, CLASH = 3 };
 
 struct victim {
     struct victim *child, *other;
 };
 TP_GC_TYPE(victim_type, struct victim, child, other);
 
+struct large {
+    struct victim victim;
+    char rest[100 << 10];
+};
+TP_GC_TYPE(large_type, struct large, victim.child, victim.other);
+
+static int try_s = 30;
 static struct victim *roots[OBJECTS], *made[OBJECTS];
 static void *range[4];
 
@@ -40,7 +47,7 @@ static void fill(void)
 /* Goes wrong while there is marking, until the library has noticed. */
 static int go_wrong(void (*wrong)(size_t i))
 {
-    int64_t end_ns = support_now_ns() + TRY_S * SUPPORT_SECOND;
+    int64_t end_ns = support_now_ns() + try_s * SUPPORT_SECOND;
     fill();
     support_thread(collect_always, NULL);
     while (support_now_ns() < end_ns) {
@@ -77,6 +84,70 @@ static int plain_store_into_root(void)
     return go_wrong(store_into_root);
 }
 
+/* Explicit objects of a pool, which drops each one that is put. */
+enum { POOLED = 16 };
+static tp_pool *pool;
+static struct victim *pooled[POOLED];
+
+static bool never(const void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    return false;
+}
+
+static bool fill_pool(const tp_gc_type *type)
+{
+    pool = tp_pool_create(&(tp_pool_options){.keep = never, .gc_type = type});
+    for (size_t i = 0; i < POOLED && pool != NULL; i++) {
+        pooled[i] = tp_pool_get(pool);
+        if (pooled[i] == NULL)
+            return false;
+    }
+    return pool != NULL;
+}
+
+static void store_into_pooled(size_t i)
+{
+    struct victim *victim = pooled[i % POOLED];
+    __atomic_store_n(&victim->other, roots[(i * 7) % OBJECTS], __ATOMIC_RELEASE);
+}
+
+static int plain_store_into_pooled(void)
+{
+    return fill_pool(&victim_type) ? go_wrong(store_into_pooled) : 2;
+}
+
+static int plain_store_into_large_pooled(void)
+{
+    return fill_pool(&large_type) ? go_wrong(store_into_pooled) : 2;
+}
+
+/* Gets and puts by turns, so slowly that some cycle looks between them. */
+static void take_turns(size_t i, void (*store)(size_t i))
+{
+    size_t at = i * POOLED / OBJECTS;
+    if (i * POOLED % OBJECTS != 0)
+        return;
+    if (pooled[at] == NULL) {
+        pooled[at] = tp_pool_get(pool);
+        return;
+    }
+    store(at);
+    tp_pool_put(pool, pooled[at]);
+    pooled[at] = NULL;
+}
+
+static void store_and_free(size_t i)
+{
+    take_turns(i, store_into_pooled);
+}
+
+static int plain_store_into_freed(void)
+{
+    return fill_pool(&victim_type) ? go_wrong(store_and_free) : 2;
+}
+
 /* The child goes over into a new object, which is black, and nobody is told. */
 static void hide(size_t i)
 {
@@ -101,7 +172,7 @@ static void allocate(int number)
 /* A handler that interrupts the library's own work, sooner or later. */
 static int handler(void)
 {
-    int64_t end_ns = support_now_ns() + TRY_S * SUPPORT_SECOND;
+    int64_t end_ns = support_now_ns() + try_s * SUPPORT_SECOND;
     struct itimerval often = {{0, 300}, {0, 300}};
     signal(SIGALRM, allocate);
     setitimer(ITIMER_REAL, &often, NULL);
@@ -118,12 +189,50 @@ static int collect_in_peace(void)
     return 0;
 }
 
+static void store_as_told(size_t i)
+{
+    tp_gc_store(&pooled[i % POOLED]->other, roots[(i * 7) % OBJECTS]);
+}
+
+static void store_and_free_as_told(size_t i)
+{
+    take_turns(i, store_as_told);
+    if (pooled[i % POOLED] != NULL)
+        store_as_told(i);
+}
+
+/* Pools' objects, small and large, that are freed and handed out again while cycles mark. */
+static int pools_in_peace(const tp_gc_type *type)
+{
+    try_s = 1;
+    if (!fill_pool(type))
+        return 2;
+    return go_wrong(store_and_free_as_told) == 1 ? 0 : 2;
+}
+
+static int pool_in_peace(void)
+{
+    return pools_in_peace(&victim_type);
+}
+
+static int large_pool_in_peace(void)
+{
+    return pools_in_peace(&large_type);
+}
+
 static void plain_stores_are_named(void **state)
 {
     (void)state;
-    support_passes("peace", "wbcheck=1,checkmark=1,scribble=1");
-    support_aborts("plain-store", "wbcheck=1", "wbcheck: ", "(struct victim) at offset 8");
+    static const char *const peaceful[] = {"peace", "pool-in-peace", "large-pool-in-peace"};
+    static const char place[] = "(struct victim) at offset 8";
+    for (size_t i = 0; i < sizeof peaceful / sizeof peaceful[0]; i++)
+        support_passes(peaceful[i], "wbcheck=1,checkmark=1,scribble=1");
+    support_aborts("plain-store", "wbcheck=1", "a store into object ", place);
     support_aborts("plain-store-into-root", "wbcheck=1", "wbcheck: ", "root");
+    support_aborts("plain-store-into-pooled", "wbcheck=1", "into a pool's object ", place);
+    support_aborts("plain-store-into-freed", "wbcheck=1", "into a pool's object ", place);
+    support_aborts("plain-store-into-large-pooled", "wbcheck=1", "into a pool's object ",
+                   "(struct large) at offset 8");
 }
 
 /* TSan holds signals back until the library is left. */
@@ -208,6 +317,11 @@ int main(int argc, char **argv)
         {"peace", collect_in_peace},
         {"plain-store", plain_store},
         {"plain-store-into-root", plain_store_into_root},
+        {"pool-in-peace", pool_in_peace},
+        {"large-pool-in-peace", large_pool_in_peace},
+        {"plain-store-into-pooled", plain_store_into_pooled},
+        {"plain-store-into-large-pooled", plain_store_into_large_pooled},
+        {"plain-store-into-freed", plain_store_into_freed},
         {"hidden", hidden},
         {"handler", handler},
         {NULL, NULL},

@@ -187,19 +187,29 @@ static void free_by_the_heap(void *object)
     tp_heap_free(object);
 }
 
+static void resize(void *object)
+{
+    (void)!tp_heap_realloc(object, 100000);
+}
+
 static void misuse_aborts(void **state)
 {
     (void)state;
     static int foreign;
     void *small = rooted(0), *large = rooted(100000), *collected = tp_gc_alloc(&node_type);
-    void *heap = tp_heap_alloc(48);
+    void *heap = tp_heap_alloc(48), *pooled = tpi_gc_pooled_alloc(&node_type, 0);
     help_expect_abort(free_twice, small, "double free of a pool's object");
     help_expect_abort(free_twice, large, "bad free");
     help_expect_abort(free_it, (char *)small + 8, "not an object of a pool with a gc_type");
     help_expect_abort(free_it, collected, "not an object of a pool with a gc_type");
     help_expect_abort(free_it, heap, "not an object of a pool with a gc_type");
     help_expect_abort(free_it, &foreign, "not an object of a pool with a gc_type");
-    help_expect_abort(free_by_the_heap, small, "which the collector alone frees");
+    help_expect_abort(free_by_the_heap, small, "a pool's object, which goes back by tp_pool_put");
+    help_expect_abort(free_by_the_heap, large, "a pool's object, which goes back by tp_pool_put");
+    help_expect_abort(resize, small, "bad realloc");
+    help_expect_abort(resize, small, "a pool's object, which goes back by tp_pool_put");
+    help_expect_abort(free_by_the_heap, pooled, "a pool's object, which goes back by tp_pool_put");
+    help_expect_abort(free_by_the_heap, collected, "which the collector alone frees");
     tpi_gc_rooted_free(small);
     tpi_gc_rooted_free(large);
     tp_heap_free(heap);

@@ -193,15 +193,21 @@ template <class E> struct tp_detail_gc_member<E[]> {
     {offsetof(T, M) * sizeof(char[offsetof(T, M) % sizeof(void *) == 0 ? 1 : -1]),                 \
      TP_DETAIL_GC_BYTES(T, M), TP_DETAIL_GC_ELEMENT(T, M)},
 
+/* How many; 0 where there are more than 25. The parentheses tell a number from a 26th argument. */
 #define TP_DETAIL_GC_NARGS(...)                                                                    \
-    TP_DETAIL_GC_NARGS_(__VA_ARGS__, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11,   \
-                        10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, )
+    TP_DETAIL_GC_NARGS_(__VA_ARGS__, (25), (24), (23), (22), (21), (20), (19), (18), (17), (16),   \
+                        (15), (14), (13), (12), (11), (10), (9), (8), (7), (6), (5), (4), (3),     \
+                        (2), (1), (0), )
 #define TP_DETAIL_GC_NARGS_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, \
                             a17, a18, a19, a20, a21, a22, a23, a24, a25, n, ...)                   \
-    n
+    TP_DETAIL_GC_SECOND(TP_DETAIL_GC_NUMBER n, 0, )
+#define TP_DETAIL_GC_NUMBER(n) , n
+#define TP_DETAIL_GC_SECOND(...) TP_DETAIL_GC_SECOND_(__VA_ARGS__)
+#define TP_DETAIL_GC_SECOND_(a, b, ...) b
 #define TP_DETAIL_GC_CAT(a, b) a##b
 #define TP_DETAIL_GC_FIELDS(n, ...) TP_DETAIL_GC_FIELDS_(n, __VA_ARGS__)
 #define TP_DETAIL_GC_FIELDS_(n, ...) TP_DETAIL_GC_CAT(TP_DETAIL_GC_FIELDS_, n)(__VA_ARGS__)
+#define TP_DETAIL_GC_FIELDS_0(T, ...)
 #define TP_DETAIL_GC_FIELDS_1(T, ...)
 #define TP_DETAIL_GC_FIELDS_2(T, M, ...)                                                           \
     TP_DETAIL_GC_FIELD(T, M) TP_DETAIL_GC_FIELDS_1(T, __VA_ARGS__)
@@ -252,7 +258,15 @@ template <class E> struct tp_detail_gc_member<E[]> {
 #define TP_DETAIL_GC_FIELDS_25(T, M, ...)                                                          \
     TP_DETAIL_GC_FIELD(T, M) TP_DETAIL_GC_FIELDS_24(T, __VA_ARGS__)
 
+#ifdef __cplusplus
+#define TP_DETAIL_GC_ASSERT static_assert
+#else
+#define TP_DETAIL_GC_ASSERT __extension__ _Static_assert
+#endif
+
 #define TP_DETAIL_GC_TYPE(NAME, TYPE, ...)                                                         \
+    TP_DETAIL_GC_ASSERT(TP_DETAIL_GC_NARGS(__VA_ARGS__) != 0,                                      \
+                        "TP_GC_TYPE: more than 24 members that hold pointers");                    \
     static const struct tp_detail_gc_field NAME##_gc_fields[] = {TP_DETAIL_GC_FIELDS(              \
         TP_DETAIL_GC_NARGS(__VA_ARGS__), TYPE, __VA_ARGS__){0, 0, 0}};                             \
     __attribute__((unused)) static struct tp_gc_type NAME = {                                      \

@@ -19,7 +19,17 @@ struct packed {
 };
 #pragma pack(pop)
 
+#define EIGHT(m) struct leaf *m##1, *m##2, *m##3, *m##4, *m##5, *m##6, *m##7, *m##8
+struct wide {
+    EIGHT(a);
+    EIGHT(b);
+    EIGHT(c);
+    EIGHT(d);
+};
+
 TP_GC_TYPE(tree_type, struct tree, left, leaf);
+#define NAME_EIGHT(m) m##1, m##2, m##3, m##4, m##5, m##6, m##7, m##8
+TP_GC_TYPE(wide_type, struct wide, NAME_EIGHT(a), NAME_EIGHT(b), NAME_EIGHT(c));
 
 void use(struct tree *tree, struct leaf *leaf);
 
@@ -35,5 +45,9 @@ void use(struct tree *tree, struct leaf *leaf)
 #define move_another() tp_gc_move(&tree->left, &tree->leaf, 1)
 #define name_no_member() TP_GC_TYPE(wrong, struct tree, right)
 #define name_unaligned() TP_GC_TYPE(wrong, struct packed, leaf)
+#define name_25()                                                                                  \
+    TP_GC_TYPE(wrong, struct wide, NAME_EIGHT(a), NAME_EIGHT(b), NAME_EIGHT(c), d1)
+#define name_32()                                                                                  \
+    TP_GC_TYPE(wrong, struct wide, NAME_EIGHT(a), NAME_EIGHT(b), NAME_EIGHT(c), NAME_EIGHT(d))
     USE();
 }
