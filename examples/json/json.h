@@ -136,7 +136,9 @@ void json_parser_free(struct json_parser *parser);
 /* The tree of a whole text, the arena's; with white space around it, and nothing else. NULL and
    parser->error; the arena may then hold a part of a tree, which goes when it is rewound. Where
    `arena` is NULL the tree is left to the collector (tidepool/gc.h): what a local variable, or what
-   is stored with tp_gc_store, leads to stays. Whoever holds a part of it holds that alone. */
+   is stored with tp_gc_store, leads to stays. Whoever holds a part of it holds that alone; and what
+   the parser lends below is no root: the caller holds the tree until json_print or json_same is
+   back. */
 TP_NODISCARD const struct json_value *json_parse(struct json_parser *parser, tp_arena *arena,
                                                  tp_view text, unsigned flags);
 
