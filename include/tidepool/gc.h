@@ -137,8 +137,8 @@ TP_API void tp_gc_shade(void *object);
 /* --- roots --- */
 
 /* Keeps an object alive until as many unpins as pins. Returns it; NULL + errno: ENOMEM, or EINVAL
-   where it is not the start of a collected object. Unpinning what is not pinned aborts. Any attached
-   thread. */
+   where it is not the start of a collected object. Unpinning what is not pinned aborts. Any
+   attached thread. */
 TP_API void *tp_gc_pin(void *object);
 TP_API void tp_gc_unpin(void *object);
 
