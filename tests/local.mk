@@ -361,6 +361,7 @@ EXTRA_DIST += \
 	tests/contract/gc_beside.h \
 	tests/contract/gc_help.h \
 	tests/contract/gc_threads_help.h \
+	tests/contract/library.sh \
 	tests/contract/support.h \
 	tests/contract/test_compilers.sh \
 	tests/contract/test_graph.sh \

@@ -170,7 +170,8 @@ static inline void tp_gc_safepoint(void)
 /* Between the two the thread touches no collected object and calls nothing that does; the collector
    answers for it, with its stack and registers as they were at begin. So the function that begins
    does not return before the end; where that cannot be, tp_gc_blocking_call. Pairs nest. In a
-   thread that is not attached they do nothing. Both keep errno. Allocating between them aborts.
+   thread that is not attached they do nothing. Both keep errno. Allocating between them aborts; so
+   does storing, with TIDEPOOL=wbcheck=1 and in a checked build.
    A thread that is cancelled, or calls pthread_exit, in there is still in there while its
    destructors run: where those use the collected heap, a cleanup handler ends the region. */
 TP_API void tp_gc_blocking_begin(void);
@@ -192,9 +193,9 @@ TP_API int tp_gc_stack_remove(void *base);
    no order, and not at exit. The object is gone by then. What arg points to is kept alive until it
    ran; so arg must not lead to the object. fn may allocate; while it waits for a lock no further
    cycle begins (after a second a line on stderr says so), so who holds that calls no
-   tp_gc_collect. Returns a handle, good until fn begins
-   or it is cancelled. NULL + errno: ENOMEM; EINVAL where `object` is not the start of a collected
-   object, is a pool's (its end is destruct), where arg points into it, or fn is NULL. */
+   tp_gc_collect. Returns a handle, good until fn begins or it is cancelled. NULL + errno: ENOMEM;
+   EINVAL where `object` is not the start of a collected object, is a pool's (its end is destruct),
+   where arg points into it, or fn is NULL. */
 typedef struct tp_gc_cleanup tp_gc_cleanup;
 TP_API TP_NODISCARD tp_gc_cleanup *tp_gc_cleanup_add(void *object, void (*fn)(void *arg),
                                                      void *arg);

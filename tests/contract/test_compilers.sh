@@ -9,36 +9,11 @@
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=${TP_BUILD_DIR:-$here/../../build}
-libraries=$build/lib/.libs
-sources=$here/compilers
-work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-compilers.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-export LD_LIBRARY_PATH
-failures=0
-runs=0
-
-if [ ! -e "$libraries/libtidepool.so" ]; then
-    echo "$libraries/libtidepool.so: not built" >&2
-    exit 1
-fi
+. "$here/library.sh"
 if [ -n "${TP_SANITIZE_FLAGS-}" ]; then
     echo "a sanitized library, which other compilers' programs cannot use: skipped"
     exit 0
 fi
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
-
-have() {
-    command -v "$1" >/dev/null && return 0
-    echo "$1 is not installed: skipped"
-    return 1
-}
 
 # compile COMPILER ARGUMENT...: warnings are errors; the library comes last
 compile() {

@@ -7,38 +7,14 @@
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=${TP_BUILD_DIR:-$here/../../build}
-libraries=$build/lib/.libs
-work=$(mktemp -d "${TMPDIR:-/tmp}/tp-test-watchers.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-export LD_LIBRARY_PATH
+. "$here/library.sh"
 flags=${TP_SANITIZE_FLAGS-}
-failures=0
-runs=0
-
-if [ ! -e "$libraries/libtidepool.so" ]; then
-    echo "$libraries/libtidepool.so: not built" >&2
-    exit 1
-fi
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
-
-have() {
-    command -v "$1" >/dev/null && return 0
-    echo "$1 is not installed: skipped"
-    return 1
-}
 
 # build COMPILER FLAG...: false where it has no such sanitizer
 build() {
     rm -f "$work/watched"
     "$@" -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -I"$here/../../include" \
-        "$here/compilers/watched.c" -o "$work/watched" -L"$libraries" -ltidepool -pthread
+        "$sources/watched.c" -o "$work/watched" -L"$libraries" -ltidepool -pthread
 }
 
 # run WHAT COMMAND...

@@ -294,7 +294,7 @@ static void a_mutator_sweeps_so_many_in_one_call(void **state)
     size_t before = count_swept();
     assert_null(tpi_sweep_for(node_layout(), tpi_mutator_self));
     assert_true(count_swept() > before);
-    assert_true(count_swept() <= before + 32);
+    assert_true(count_swept() <= before + 16);
     tpi_sweep_all();
     assert_int_equal(count_swept(), node_layout()->count);
     give_back(roomy, n);
