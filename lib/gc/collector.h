@@ -323,6 +323,8 @@ void tpi_callbacks_fork_child(void); /* where the thread that was in it is gone 
 
 /* --- checks.c, wbcheck.c: TIDEPOOL=checkmark, wbcheck, scribble --- */
 
+enum { TPI_SCRIBBLE = 0xdb }; /* each byte of what was freed, with scribble */
+
 /* What a report says of an object. */
 struct tpi_named {
     struct tpi_span *span;

@@ -148,7 +148,7 @@ static void give_slot(const struct tpi_where *where, unsigned slot)
     if ((word & bit) == 0)
         bad_free(where->start);
     if (tpi_unlikely(tpi_gc_options.scribble))
-        memset(where->start, 0xdb, where->bytes);
+        memset(where->start, TPI_SCRIBBLE, where->bytes);
     tpi_store_relaxed_64(&span->alloc_bits[slot / 64], word & ~bit);
     span->needs_zero = 1;
     span->free_slots++;

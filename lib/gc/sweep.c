@@ -94,7 +94,7 @@ static TPI_COLD void scribble(const struct tpi_span *span, unsigned word, uint64
     const struct tpi_layout *layout = span->layout;
     for (; dead != 0; dead &= dead - 1) {
         uintptr_t slot = word * 64 + tpi_lowest_bit(dead);
-        memset((void *)(span->base + slot * layout->slot_bytes), 0xdb, layout->slot_bytes);
+        memset((void *)(span->base + slot * layout->slot_bytes), TPI_SCRIBBLE, layout->slot_bytes);
     }
 }
 
